@@ -27,6 +27,10 @@ export default {
       },
     ],
   },
+  // .ci/run asks for the counts of a run.
+  reporters: process.env.JEST_COUNTS
+    ? ['default', '<rootDir>/scripts/jest-counts.js']
+    : ['default'],
   coverageProvider: 'v8',
   collectCoverageFrom: ['packages/*/src/**/*.ts'],
 };

@@ -1,1 +1,14 @@
-export {};
+/**
+ * All of tapegrad in one import: tensors, automatic differentiation, layers and data sets.
+ *
+ * @example
+ * ```ts
+ * import { Dense, Sequential, mnist } from 'tapegrad';
+ * ```
+ *
+ * @packageDocumentation
+ */
+export * from '@tapegrad/tensor';
+export * from '@tapegrad/autograd';
+export * from '@tapegrad/layers';
+export * from '@tapegrad/datasets';

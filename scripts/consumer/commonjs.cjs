@@ -1,0 +1,8 @@
+// What a user of CommonJS gets.
+const tensor = require('@tapegrad/tensor');
+const autograd = require('@tapegrad/autograd');
+const layers = require('@tapegrad/layers');
+const datasets = require('@tapegrad/datasets');
+const tapegrad = require('tapegrad');
+
+require('./check.cjs')(tapegrad, { tensor, autograd, layers, datasets });
