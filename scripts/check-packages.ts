@@ -95,16 +95,7 @@ function typeCheckConsumers(folder: string): void {
   for (const ending of ['mts', 'cts']) writeFileSync(join(folder, `consumer.${ending}`), source);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   // No Node types (TypeScript 6 loads none by itself) and no skipLibCheck: the declarations must stand by themselves in a browser project.
-  const common = [
-    '--noEmit',
-    '--strict',
-    '--target',
-    'es2022',
-    '--lib',
-    'es2022,dom',
-    '--types',
-    '',
-  ];
+  const common = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom'];
   const kinds: [string, string[]][] = [
     ['node16 (.mts)', ['--module', 'node16', '--moduleResolution', 'node16', 'consumer.mts']],
     ['node16 (.cts)', ['--module', 'node16', '--moduleResolution', 'node16', 'consumer.cts']],
