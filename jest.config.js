@@ -31,6 +31,7 @@ export default {
   reporters: process.env.JEST_COUNTS
     ? ['default', '<rootDir>/scripts/jest-counts.js']
     : ['default'],
+  maxWorkers: '100%',
   coverageProvider: 'v8',
   collectCoverageFrom: ['packages/*/src/**/*.ts'],
 };

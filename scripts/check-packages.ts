@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
+import { build } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { packages, root } from './files.js';
@@ -23,6 +25,7 @@ try {
   for (const { name, tarball } of tarballs) await lint(name, tarball);
   const consumer = install(tarballs);
   runConsumers(consumer);
+  await runInBrowser(consumer);
   typeCheckConsumers(consumer);
 } finally {
   rmSync(temp, { recursive: true, force: true });
@@ -88,6 +91,35 @@ function runConsumers(folder: string): void {
   run('import', ['esm.mjs'], folder);
   run('require', ['commonjs.cjs'], folder);
   run('require of dist/cjs', ['--no-experimental-require-module', 'commonjs.cjs'], folder);
+}
+
+/**
+ * Bundles for browsers and runs the result where there is nothing of Node and where, as under a strict
+ * Content-Security-Policy, no code can be made from strings.
+ */
+async function runInBrowser(folder: string): Promise<void> {
+  try {
+    const { outputFiles } = await build({
+      entryPoints: [join(folder, 'browser.mjs')],
+      bundle: true,
+      format: 'iife',
+      globalName: 'consumer',
+      platform: 'browser',
+      write: false,
+      logLevel: 'silent',
+      logOverride: { 'empty-import-meta': 'silent' },
+    });
+    const context = createContext(
+      { performance, setTimeout, clearTimeout, queueMicrotask, AbortController, AbortSignal },
+      { codeGeneration: { strings: false, wasm: true } },
+    );
+    await runInContext(`${outputFiles[0].text}\nconsumer.main()`, context);
+    console.log('browser bundle: ok');
+  } catch (error) {
+    problems.push(
+      `browser bundle: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
 }
 
 function typeCheckConsumers(folder: string): void {
