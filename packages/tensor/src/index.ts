@@ -1,1 +1,70 @@
-export {};
+/** @tapegrad/tensor: numbers, shapes, ops and kernels. Knows no gradients. */
+export {
+  TapegradError,
+  ShapeError,
+  DTypeError,
+  ValueError,
+  IndexError,
+  formatShape,
+  formatChoices,
+} from './errors.js';
+export { isFloat, promote, DTYPES, type DType, type TypedArray } from './dtype.js';
+export type { Axes, Shape } from './shape.js';
+export { Tensor, type NestedArray } from './tensor.js';
+export {
+  tensor,
+  scalar,
+  zeros,
+  ones,
+  full,
+  zerosLike,
+  onesLike,
+  eye,
+  arange,
+  linspace,
+  type TensorLike,
+  type TensorOptions,
+} from './create.js';
+export { ops, type OpFunctions, type OpMethods } from './functions.js';
+export { Generator, setSeed, defaultGenerator, type GeneratorState } from './random.js';
+
+// For those who build on the op records, as autograd does.
+export { run, recordCalls, type Call } from './run.js';
+export { specs, opNames, type OpName, type Specs } from './ops/index.js';
+export type {
+  InputNames,
+  KernelOp,
+  Layout,
+  ListOp,
+  OpSpec,
+  Promotion,
+  Strided,
+  TensorType,
+  UpdateOp,
+  ViewOp,
+} from './op.js';
+export {
+  deriveFunctions,
+  installMethods,
+  splitArguments,
+  type AnyFunction,
+  dtypeForPlain,
+  toTensor,
+} from './functions.js';
+export {
+  parseEquation,
+  reflectIndices,
+  repeatIndices,
+  resolveSlice,
+  splitSizes,
+  nadamMomentum,
+} from './ops/attributes.js';
+export { SELU_ALPHA, SELU_SCALE } from './kernels/js/elementwise.js';
+export {
+  broadcastShapes,
+  normalizeAxes,
+  normalizeAxis,
+  reducedShape,
+  sameShape,
+  sizeOf,
+} from './shape.js';

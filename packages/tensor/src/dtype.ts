@@ -1,0 +1,48 @@
+import { DTypeError, formatChoices } from './errors.js';
+import type { TypedArray } from './kernels/js/types.js';
+
+export type { TypedArray };
+
+/** The element types. Truth values are stored as 0 and 1, one byte each. */
+export type DType = 'float32' | 'float64' | 'int32' | 'bool';
+
+/** The order of promotion: of two dtypes the later one holds the result. */
+export const DTYPES: readonly DType[] = ['bool', 'int32', 'float32', 'float64'];
+
+/** Constructors by dtype. */
+export const ARRAY_TYPES = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+} as const;
+
+/** float32 and float64: the dtypes that can carry a gradient. */
+export function isFloat(dtype: DType): boolean {
+  return dtype === 'float32' || dtype === 'float64';
+}
+
+/** The dtype that holds both: bool < int32 < float32 < float64. */
+export function promote(a: DType, b: DType): DType {
+  return a === b || DTYPES.indexOf(a) > DTYPES.indexOf(b) ? a : b;
+}
+
+/** The dtype of a typed array; throws a DTypeError for the kinds that tensors do not store. */
+export function dtypeOf(array: ArrayBufferView): DType {
+  if (array instanceof Float32Array) return 'float32';
+  if (array instanceof Float64Array) return 'float64';
+  if (array instanceof Int32Array) return 'int32';
+  if (array instanceof Uint8Array) return 'bool';
+  throw new DTypeError(
+    `A ${array.constructor.name} cannot be stored; convert it to a Float32Array, Float64Array, Int32Array ` +
+      `or Uint8Array (bool) first.`,
+  );
+}
+
+/** Throws a DTypeError unless the value names a dtype. */
+export function checkDType(dtype: DType): DType {
+  if (!DTYPES.includes(dtype)) {
+    throw new DTypeError(`Unknown dtype '${dtype}'; known are ${formatChoices(DTYPES)}.`);
+  }
+  return dtype;
+}

@@ -1,0 +1,187 @@
+/**
+ * What users call, derived from the op records: `ops.add(a, b)` and `a.add(b)`. No name of an op is written down here.
+ */
+import { isFloat, type DType } from './dtype.js';
+import { ShapeError, ValueError } from './errors.js';
+import { scalar, tensor, type TensorLike } from './create.js';
+import type { InputNames, KernelOp, ListOp, OpSpec, ViewOp } from './op.js';
+import { opNames, specs, type OpName, type Specs } from './ops/index.js';
+import { run } from './run.js';
+import { Tensor } from './tensor.js';
+
+/** The arguments for an op's inputs, of type V each. */
+type InputArgs<Names extends InputNames, V> = Names extends 'list'
+  ? [inputs: readonly V[]]
+  : Names extends readonly []
+    ? []
+    : Names extends readonly [string]
+      ? [x: V]
+      : Names extends readonly [string, string]
+        ? [a: V, b: V]
+        : { [I in keyof Names]: V } & readonly V[];
+
+/** The arguments for an op's attributes: an object, or the leading attribute and then an object with the others. */
+type AttrArgs<A extends object, Lead extends string> = keyof A extends never
+  ? []
+  : (Partial<A> extends A ? [attrs?: A] : [attrs: A]) | LeadArgs<A, Lead>;
+type LeadArgs<A extends object, Lead extends string> = Lead extends keyof A
+  ? [lead: A[Lead], others?: Omit<A, Lead>]
+  : never;
+
+/** The function of an op record that takes values of type V and returns R; as a method it takes one input less. */
+export type OpFunction<S, V, R> =
+  S extends KernelOp<infer N, infer A, infer L>
+    ? (...args: [...InputArgs<N, V>, ...AttrArgs<A, L>]) => R
+    : S extends ViewOp<infer N, infer A, infer L>
+      ? (...args: [...InputArgs<N, V>, ...AttrArgs<A, L>]) => R
+      : S extends ListOp<infer N, infer A, infer L>
+        ? (...args: [...InputArgs<N, V>, ...AttrArgs<A, L>]) => R[]
+        : never;
+
+/** A record without its first input. */
+type AsMethod<S> = S extends { inputs: readonly [string, ...infer Rest] }
+  ? Omit<S, 'inputs'> & { inputs: Rest }
+  : never;
+
+/** The functions of all ops but the updates in place. */
+export type OpFunctions<V, R> = {
+  readonly [K in OpName as Specs[K] extends { kind: 'update' } ? never : K]: OpFunction<
+    Specs[K],
+    V,
+    R
+  >;
+};
+
+/** The ops as methods of their first input. */
+export type OpMethods<V, R> = {
+  readonly [
+    K in OpName as Specs[K] extends { kind: 'update' } | { inputs: 'list' | readonly [] }
+      ? never
+      : K
+  ]: OpFunction<AsMethod<Specs[K]>, V, R>;
+};
+
+/** Parts the arguments of an op's function into its inputs and its attributes. */
+export function splitArguments(
+  spec: OpSpec,
+  args: readonly unknown[],
+): { inputs: readonly unknown[]; attrs: object } {
+  const count = spec.inputs === 'list' ? 1 : spec.inputs.length;
+  const inputs = spec.inputs === 'list' ? args[0] : args.slice(0, count);
+  if (!Array.isArray(inputs) || (spec.inputs !== 'list' && inputs.length < count)) {
+    const wanted =
+      spec.inputs === 'list' ? 'a list of tensors' : `${count} tensor${count === 1 ? '' : 's'}`;
+    throw new ShapeError(
+      `${spec.name}: takes ${wanted} first; got ${args.length} argument${args.length === 1 ? '' : 's'}.`,
+    );
+  }
+  return {
+    inputs,
+    attrs: args.length === count ? NO_ATTRS : attributesOf(spec, args[count], args[count + 1]),
+  };
+}
+
+const NO_ATTRS = {};
+
+function attributesOf(spec: OpSpec, first: unknown, others: unknown): object {
+  if (first === undefined) return NO_ATTRS;
+  const direct =
+    first === null ||
+    typeof first !== 'object' ||
+    Array.isArray(first) ||
+    ArrayBuffer.isView(first);
+  if (!direct) return first;
+  if (spec.lead === undefined) {
+    throw new ValueError(
+      `${spec.name}: attributes are given as an object, as in { name: value }; got ${JSON.stringify(first)}.`,
+    );
+  }
+  return { ...(typeof others === 'object' ? others : {}), [spec.lead]: first };
+}
+
+/**
+ * The dtype for a plain number or array beside tensors: it takes on theirs, so that `x.mul(2)` stays what x is. Inputs
+ * called `indices` are whole numbers, and a `condition` is bool.
+ */
+export function dtypeForPlain(
+  spec: OpSpec,
+  index: number,
+  value: unknown,
+  like: DType | undefined,
+): DType | undefined {
+  const name = spec.inputs === 'list' ? '' : spec.inputs[index];
+  if (name === 'indices') return 'int32';
+  if (name === 'condition') return 'bool';
+  if (like === undefined || typeof value === 'boolean') return undefined;
+  if (isFloat(like)) return like;
+  return typeof value === 'number' && Number.isInteger(value) ? 'int32' : undefined;
+}
+
+/** Anything tensor-like as a tensor. */
+export function toTensor(value: TensorLike, dtype?: DType): Tensor {
+  if (value instanceof Tensor) return value;
+  return typeof value === 'number' ? scalar(value, dtype) : tensor(value, { dtype });
+}
+
+function toTensors(spec: OpSpec, inputs: readonly TensorLike[]): Tensor[] {
+  const like = inputs.find((x) => x instanceof Tensor)?.dtype;
+  return inputs.map((x, i) =>
+    x instanceof Tensor ? x : toTensor(x, dtypeForPlain(spec, i, x, like)),
+  );
+}
+
+/** A function of any arguments, before its type is known. */
+export type AnyFunction = (...args: never[]) => unknown;
+
+/** A function for every op but the updates in place, by name; how autograd lifts the same table to Variables. */
+export function deriveFunctions(
+  make: (name: OpName, spec: OpSpec) => AnyFunction,
+): Record<string, AnyFunction> {
+  const names = opNames.filter((name) => specs[name].kind !== 'update');
+  return Object.fromEntries(names.map((name) => [name, make(name, specs[name])]));
+}
+
+/** Makes every op with at least one named input a method of a class. */
+export function installMethods(
+  prototype: object,
+  functions: Readonly<Record<string, AnyFunction>>,
+): void {
+  for (const name of opNames) {
+    const spec = specs[name];
+    if (spec.kind === 'update' || spec.inputs === 'list' || spec.inputs.length === 0) continue;
+    const f = functions[name];
+    const method = function (this: never, ...rest: never[]): unknown {
+      return f(this, ...rest);
+    };
+    Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
+  }
+}
+
+function runFunction(spec: OpSpec): (...args: unknown[]) => Tensor | Tensor[] {
+  return (...args) => {
+    const { inputs, attrs } = splitArguments(spec, args);
+    const tensors = toTensors(spec, inputs as TensorLike[]);
+    return spec.kind === 'list' ? run(spec, tensors, attrs) : run(spec as KernelOp, tensors, attrs);
+  };
+}
+
+/**
+ * Every op as a function of tensors (or numbers, arrays, ndarrays). Attributes come last, as an object; the leading one
+ * may be given directly.
+ *
+ * @example
+ * ops.add([1, 2], 10); // [11, 12]
+ * ops.sum([[1, 2], [3, 4]], { axis: 0, keepDims: true }); // [[4, 6]]
+ * ops.sum([[1, 2], [3, 4]], 0); // [4, 6]
+ */
+export const ops = deriveFunctions((_name, spec) => runFunction(spec)) as OpFunctions<
+  TensorLike,
+  Tensor
+>;
+
+declare module './tensor.js' {
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the methods of all ops, merged into the class
+  interface Tensor extends OpMethods<TensorLike, Tensor> {}
+}
+
+installMethods(Tensor.prototype, ops);

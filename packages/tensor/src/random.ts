@@ -1,0 +1,187 @@
+/**
+ * Seeded randomness. Every draw comes from a Generator; the functions of this module use the one that `setSeed` sets.
+ */
+import seedrandom, { type State } from 'seedrandom';
+import type { DType, TypedArray } from './dtype.js';
+import { ValueError } from './errors.js';
+import * as specs from './ops/random.js';
+import type { RandomSource } from './ops/random.js';
+import { run } from './run.js';
+import { allocate, type Tensor } from './tensor.js';
+import type { Shape } from './shape.js';
+
+/** What a generator needs to go on exactly where it was: plain data, for JSON. */
+export interface GeneratorState {
+  readonly seed: string;
+  readonly draws: State.Alea;
+  readonly streams: Readonly<Record<string, GeneratorState>>;
+}
+
+interface DrawOptions {
+  dtype?: DType;
+}
+
+/**
+ * A stream of random numbers (Alea by Johannes Baagøe, from the `seedrandom` package: 32 bits a draw, period about 2¹¹⁶).
+ * The same seed gives the same numbers everywhere. `stream(name)` gives generators that do not disturb each other.
+ *
+ * @example
+ * const a = new Generator(1).uniform([2]);
+ * const b = new Generator(1).uniform([2]);
+ * a.equal(b).toArray(); // [true, true]
+ */
+export class Generator implements RandomSource {
+  private prng: seedrandom.StatefulPRNG<State.Alea>;
+  private readonly streams = new Map<string, Generator>();
+  private seed: string;
+
+  /** @throws ValueError for a seed that is NaN */
+  constructor(seed: number | string) {
+    if (Number.isNaN(seed))
+      throw new ValueError('Generator: the seed is NaN; give a number or a string.');
+    this.seed = String(seed);
+    this.prng = alea(this.seed, true);
+  }
+
+  /**
+   * The generator of that name below this one: always the same object, and seeded by this one's seed and the name alone,
+   * so that what is drawn from one stream never changes another.
+   */
+  stream(name: string): Generator {
+    let child = this.streams.get(name);
+    if (child === undefined) {
+      child = new Generator(`${this.seed}/${name}`);
+      this.streams.set(name, child);
+    }
+    return child;
+  }
+
+  /** Where this generator and its streams are, as plain data. */
+  getState(): GeneratorState {
+    const streams = [...this.streams].map(([name, child]) => [name, child.getState()] as const);
+    return { seed: this.seed, draws: this.prng.state(), streams: Object.fromEntries(streams) };
+  }
+
+  /** Goes on from a saved state. */
+  setState(state: GeneratorState): void {
+    this.seed = state.seed;
+    this.prng = alea(state.seed, state.draws);
+    this.streams.clear();
+    for (const [name, child] of Object.entries(state.streams)) this.stream(name).setState(child);
+  }
+
+  /** One number from [0, 1). */
+  next(): number {
+    return this.prng.quick();
+  }
+
+  /** A whole number from 0 to n − 1. @throws ValueError unless n is a whole number from 1 to 2³² */
+  integer(n: number): number {
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
+      throw new ValueError(`Generator.integer: n must be a whole number from 1 to 2^32; got ${n}.`);
+    }
+    return Math.floor(this.prng.quick() * n);
+  }
+
+  /** Uniform on [low, high). */
+  uniform(shape: Shape, options: { low?: number; high?: number } & DrawOptions = {}): Tensor {
+    return run(specs.randomUniform, [], { ...options, shape, generator: this });
+  }
+
+  /** Normal with mean 0 and standard deviation 1 unless given. */
+  normal(shape: Shape, options: { mean?: number; stddev?: number } & DrawOptions = {}): Tensor {
+    return run(specs.randomNormal, [], { ...options, shape, generator: this });
+  }
+
+  /** Normal, drawn anew until within two standard deviations of the mean. */
+  truncatedNormal(
+    shape: Shape,
+    options: { mean?: number; stddev?: number } & DrawOptions = {},
+  ): Tensor {
+    return run(specs.randomTruncatedNormal, [], { ...options, shape, generator: this });
+  }
+
+  /** True with the given probability. */
+  bernoulli(shape: Shape, probability: number, options: DrawOptions = {}): Tensor {
+    return run(specs.randomBernoulli, [], { ...options, shape, probability, generator: this });
+  }
+
+  /** The numbers 0 … n − 1 in random order (Fisher–Yates); int32. */
+  permutation(n: number): Tensor {
+    const result = allocate({ dtype: 'int32', shape: [n] });
+    const { data, offset } = result;
+    for (let i = 0; i < n; i++) data[offset + i] = i;
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      const swapped = data[offset + i];
+      data[offset + i] = data[offset + j];
+      data[offset + j] = swapped;
+    }
+    return result;
+  }
+
+  fillUniform(target: TypedArray, from: number, to: number, low: number, high: number): void {
+    const { prng } = this;
+    const scale = high - low;
+    if (target instanceof Float64Array) {
+      for (let i = from; i < to; i++) target[i] = low + scale * prng.double();
+      return;
+    }
+    // 24 bits: a float32 holds them exactly, so that none is rounded up to `high`.
+    for (let i = from; i < to; i++)
+      target[i] = low + (scale * ((prng.quick() * 16777216) >>> 0)) / 16777216;
+  }
+
+  /** Pairs of normal numbers from pairs of uniform ones (Box & Muller 1958). */
+  fillNormal(target: TypedArray, from: number, to: number, mean: number, stddev: number): void {
+    const { prng } = this;
+    for (let i = from; i < to; i += 2) {
+      const radius = stddev * Math.sqrt(-2 * Math.log(1 - prng.quick()));
+      const angle = 2 * Math.PI * prng.quick();
+      target[i] = mean + radius * Math.cos(angle);
+      if (i + 1 < to) target[i + 1] = mean + radius * Math.sin(angle);
+    }
+  }
+
+  fillTruncatedNormal(
+    target: TypedArray,
+    from: number,
+    to: number,
+    mean: number,
+    stddev: number,
+  ): void {
+    const { prng } = this;
+    for (let i = from; i < to;) {
+      const radius = Math.sqrt(-2 * Math.log(1 - prng.quick()));
+      const angle = 2 * Math.PI * prng.quick();
+      const a = radius * Math.cos(angle);
+      const b = radius * Math.sin(angle);
+      if (Math.abs(a) <= 2) target[i++] = mean + stddev * a;
+      if (Math.abs(b) <= 2 && i < to) target[i++] = mean + stddev * b;
+    }
+  }
+
+  fillBernoulli(target: TypedArray, from: number, to: number, probability: number): void {
+    const { prng } = this;
+    for (let i = from; i < to; i++) target[i] = prng.quick() < probability ? 1 : 0;
+  }
+}
+
+function alea(seed: string, state: State.Alea | true): seedrandom.StatefulPRNG<State.Alea> {
+  return seedrandom.alea(seed, { state });
+}
+
+let current = new Generator(0);
+
+/**
+ * Starts the default generator anew; the whole library draws from it wherever no generator is passed. Without a call it is
+ * seeded with 0, so that a program gives the same numbers each time.
+ */
+export function setSeed(seed: number | string): void {
+  current = new Generator(seed);
+}
+
+/** The generator that is used where none is passed. */
+export function defaultGenerator(): Generator {
+  return current;
+}
