@@ -1,1 +1,11 @@
-export {};
+/** @tapegrad/datasets: the data of the tutorial, and what one needs to feed data to a model. */
+export {
+  encodeIdx,
+  idxToTensor,
+  parseIdx,
+  readIdx,
+  type IdxArray,
+  type IdxArrays,
+  type IdxDType,
+} from './idx.js';
+export { DatasetError, DownloadError, IdxError, type DownloadFailure } from './errors.js';
