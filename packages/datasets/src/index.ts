@@ -1,4 +1,5 @@
 /** @tapegrad/datasets: the data of the tutorial, and what one needs to feed data to a model. */
+export { mnist, type Mnist, type MnistOptions } from './mnist.js';
 export {
   encodeIdx,
   idxToTensor,
