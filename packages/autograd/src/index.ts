@@ -1,1 +1,17 @@
-export {};
+/** @tapegrad/autograd: Variables, gradient rules, derivatives. Knows no layers. */
+import './methods.js';
+
+export { GradientError } from './errors.js';
+export {
+  Variable,
+  variable,
+  noGrad,
+  toVariable,
+  type VariableLike,
+  type VariableOptions,
+} from './variable.js';
+export { ops } from './ops.js';
+export { gradients, type BackwardOptions } from './backward.js';
+export { grad, valueAndGrad, vjp, jacobian, hessian, customGradient } from './transforms.js';
+export type { RuleTable } from './rules.js';
+export { vjps } from './vjps.js';

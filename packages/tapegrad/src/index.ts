@@ -12,3 +12,5 @@ export * from '@tapegrad/tensor';
 export * from '@tapegrad/autograd';
 export * from '@tapegrad/layers';
 export * from '@tapegrad/datasets';
+// Both have `ops`: users get the one whose results can be differentiated.
+export { ops } from '@tapegrad/autograd';

@@ -21,7 +21,8 @@ export interface RandomSource {
   fillBernoulli(target: TypedArray, from: number, to: number, probability: number): void;
 }
 
-interface RandomAttrs {
+/** What all random ops take: where the numbers come from, the shape, and the dtype (default float32). */
+export interface RandomAttrs {
   generator: RandomSource;
   shape: Shape;
   dtype?: DType;

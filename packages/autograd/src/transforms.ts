@@ -1,0 +1,189 @@
+/**
+ * Functions that turn a function into its derivatives.
+ */
+import { ShapeError, eye, formatShape } from '@tapegrad/tensor';
+import { gradients } from './backward.js';
+import { GradientError } from './errors.js';
+import { GraphNode } from './node.js';
+import { edgeTo, ops } from './ops.js';
+import { Variable, isRecording, toVariable, withRecording, type VariableLike } from './variable.js';
+
+type Differentiable = (...inputs: Variable[]) => Variable;
+
+/**
+ * Fresh inputs for a derivative: leaves for constants, and for Variables that are themselves part of a graph a new node above
+ * them, so that the derivative is with respect to this argument alone and can be differentiated further.
+ */
+function freshInputs(inputs: readonly VariableLike[]): { inputs: Variable[]; nested: boolean } {
+  const variables = inputs.map((x) => toVariable(x));
+  const nested = isRecording() && variables.some((x) => x.requiresGrad);
+  return {
+    inputs: variables.map((x) => (nested && x.requiresGrad ? ops.identity(x) : leaf(x))),
+    nested,
+  };
+}
+
+/** A new leaf of the same value; float values only can carry a gradient. */
+function leaf(x: Variable): Variable {
+  return new Variable(x.value, x.dtype === 'float32' || x.dtype === 'float64');
+}
+
+function scalarResult(name: string, result: Variable): Variable {
+  if (result.size !== 1) {
+    throw new GradientError(
+      `${name}: the function must return a scalar; it returned shape ${formatShape(result.shape)}. Reduce it with sum() or ` +
+        `mean(), or use vjp or jacobian.`,
+    );
+  }
+  return result;
+}
+
+/**
+ * A function that returns f's value and its gradients with respect to all arguments.
+ *
+ * @throws GradientError unless f returns a scalar
+ * @example
+ * const [value, [dx]] = valueAndGrad((x) => x.square().sum())([1, 2]);
+ * value.item(); // 5
+ * dx.toArray(); // [2, 4]
+ */
+export function valueAndGrad(
+  f: Differentiable,
+): (...inputs: VariableLike[]) => [Variable, Variable[]] {
+  return (...args) => {
+    const { inputs, nested } = freshInputs(args);
+    const value = withRecording(true, () => scalarResult('valueAndGrad', f(...inputs)));
+    const grads = value.requiresGrad
+      ? gradients([value], inputs, [], { createGraph: nested })
+      : inputs.map((x) => x.mul(0).detach());
+    return [nested ? value : value.detach(), grads];
+  };
+}
+
+/**
+ * A function that returns the gradient of f with respect to its first argument. Applied again it gives higher derivatives.
+ *
+ * @throws GradientError unless f returns a scalar
+ * @example
+ * const cube = (x: Variable) => x.pow(3);
+ * grad(cube)(2).item(); // 12
+ * grad(grad(cube))(2).item(); // 12
+ */
+export function grad(f: Differentiable): (...inputs: VariableLike[]) => Variable {
+  const both = valueAndGrad(f);
+  return (...inputs) => both(...inputs)[1][0];
+}
+
+/**
+ * f's value, and a function that takes a cotangent of it to the cotangents of the inputs. It can be called several times.
+ *
+ * @example
+ * const [y, pullback] = vjp((x) => x.square(), [1, 2]);
+ * y.toArray(); // [1, 4]
+ * pullback([1, 10])[0].toArray(); // [2, 40]
+ */
+export function vjp(
+  f: Differentiable,
+  ...args: VariableLike[]
+): [Variable, (cotangent: VariableLike) => Variable[]] {
+  const { inputs, nested } = freshInputs(args);
+  const value = withRecording(true, () => f(...inputs));
+  return [
+    nested ? value : value.detach(),
+    (cotangent) =>
+      gradients([value], inputs, [cotangent], { retainGraph: true, createGraph: nested }),
+  ];
+}
+
+/**
+ * A function that returns all first derivatives of f: shape [...output, ...input], one backward for each output element.
+ *
+ * @example
+ * jacobian((x) => x.square())([1, 2]).toArray(); // [[2, 0], [0, 4]]
+ */
+export function jacobian(f: Differentiable): (x: VariableLike) => Variable {
+  return (x) => {
+    const [value, pullback] = vjp(f, x);
+    const basis = eye(value.size, value.size, value.dtype);
+    const rows = Array.from({ length: value.size }, (_, i) => {
+      const cotangent = basis.slice({ begin: [i, 0], size: [1, value.size] }).reshape(value.shape);
+      return pullback(cotangent)[0];
+    });
+    if (rows.length === 0)
+      throw new ShapeError(
+        `jacobian: the function returned no elements, shape ${formatShape(value.shape)}.`,
+      );
+    return ops.stack(rows).reshape([...value.shape, ...rows[0].shape]);
+  };
+}
+
+/**
+ * A function that returns all second derivatives of a scalar function: shape [...input, ...input].
+ *
+ * @throws GradientError unless f returns a scalar
+ * @example
+ * hessian((x) => x.pow(3).sum())([1, 2]).toArray(); // [[6, 0], [0, 12]]
+ */
+export function hessian(f: Differentiable): (x: VariableLike) => Variable {
+  return jacobian(grad(f));
+}
+
+/**
+ * A function with a gradient of its own: `forward` computes the value (nothing in it is recorded), `backward` takes the
+ * cotangent of the value, the inputs and the value to one cotangent for each input, null for none. Written with
+ * differentiable ops it can be differentiated again.
+ *
+ * @throws GradientError (in backward) when the number of gradients differs from that of the inputs
+ * @example
+ * const clipGradient = customGradient({
+ *   name: 'clipGradient',
+ *   forward: (x) => x.identity(),
+ *   backward: (g) => [g.clip({ min: -1, max: 1 })],
+ * });
+ * const x = variable([1, 2]);
+ * clipGradient(x).mul(5).sum().backward();
+ * x.grad?.toArray(); // [1, 1]
+ */
+export function customGradient(rule: {
+  name: string;
+  forward: (...inputs: Variable[]) => Variable;
+  backward: (
+    g: Variable,
+    inputs: readonly Variable[],
+    out: Variable,
+  ) => readonly (Variable | null)[];
+}): (...inputs: VariableLike[]) => Variable {
+  return (...args) => {
+    const inputs = args.map((x) => toVariable(x));
+    const value = withRecording(false, () => rule.forward(...inputs)).value;
+    if (!isRecording() || !inputs.some((x) => x.requiresGrad)) return new Variable(value);
+    // The rule gives all gradients at once; backward asks for them one by one.
+    let answered: { g: Variable; gradients: readonly (Variable | null)[] } | null = null;
+    const node = new GraphNode(
+      rule.name,
+      {
+        select: (xs, ys) => [...xs, ...ys],
+        pull: (self, [g], index) => {
+          if (answered?.g !== g) {
+            const saved = inputs.map((_, i) => self.savedValue(i));
+            answered = { g, gradients: rule.backward(g, saved, self.savedValue(inputs.length)) };
+          }
+          if (answered.gradients.length !== inputs.length) {
+            throw new GradientError(
+              `customGradient: backward of '${rule.name}' must return ${inputs.length} gradients, one for each input; got ` +
+                `${answered.gradients.length}.`,
+            );
+          }
+          return answered.gradients[index];
+        },
+      },
+      {},
+      inputs.map((x) => x.value),
+      [value],
+      inputs.map(edgeTo),
+    );
+    const out = new Variable(value, true, node);
+    node.save(node.rule.select(inputs, [out]));
+    return out;
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The Variable: a tensor that remembers where it came from.
+ */
+import {
+  DTypeError,
+  Tensor,
+  isFloat,
+  tensor,
+  type DType,
+  type NestedArray,
+  type Shape,
+  type TensorLike,
+  type TensorOptions,
+} from '@tapegrad/tensor';
+import { backward, type BackwardOptions } from './backward.js';
+import type { GraphNode } from './node.js';
+
+/** What differentiable functions take: a Variable, or anything that makes a tensor. */
+export type VariableLike = Variable | TensorLike;
+
+/**
+ * A tensor in a graph. Ops on Variables give Variables that know how they were computed; `backward()` walks from a result
+ * back to the leaves and adds the gradients to their `grad`.
+ *
+ * Every op is a method: `x.mul(w).sum()`.
+ *
+ * @example
+ * const w = variable([1, 2, 3]);
+ * w.square().sum().backward();
+ * w.grad?.toArray(); // [2, 4, 6]
+ */
+export class Variable {
+  /** The gradient that backward has added up so far; null before the first. Set it back with `zeroGrad`. */
+  grad: Variable | null = null;
+
+  /** Not for users: `variable(...)` makes leaves, ops make the rest. */
+  constructor(
+    private tensor: Tensor,
+    readonly requiresGrad = false,
+    /** The op that computed this; null for a leaf. */
+    readonly node: GraphNode | null = null,
+    /** Which of the node's outputs this is. */
+    readonly slot = 0,
+  ) {
+    if (requiresGrad && !isFloat(tensor.dtype)) {
+      throw new DTypeError(
+        `variable: only float32 and float64 have gradients; got ${tensor.dtype}. Pass { requiresGrad: false }.`,
+      );
+    }
+  }
+
+  /** The tensor. */
+  get value(): Tensor {
+    return this.tensor;
+  }
+
+  get shape(): Shape {
+    return this.tensor.shape;
+  }
+
+  get dtype(): DType {
+    return this.tensor.dtype;
+  }
+
+  /** The number of axes. */
+  get rank(): number {
+    return this.tensor.rank;
+  }
+
+  /** The number of elements. */
+  get size(): number {
+    return this.tensor.size;
+  }
+
+  /** The only element as a number. @throws ShapeError when there is not exactly one */
+  item(): number {
+    return this.tensor.item();
+  }
+
+  toArray(): NestedArray {
+    return this.tensor.toArray();
+  }
+
+  /**
+   * Adds the gradient of this value to the `grad` of every leaf that it depends on.
+   *
+   * @param cotangent the weight of each element; may be left out for a scalar, where it is 1
+   * @param options `retainGraph` keeps the graph for another backward; `createGraph` makes the gradients differentiable
+   * @throws GradientError for a value without a graph, a freed graph, a saved value changed in place, or a result that is no
+   *   scalar when there is no cotangent
+   */
+  backward(cotangent?: VariableLike, options: BackwardOptions = {}): void {
+    backward(this, cotangent, options);
+  }
+
+  /** Forgets the gradient. */
+  zeroGrad(): void {
+    this.grad = null;
+  }
+
+  /** The same value without its history: no gradient passes through it. Shares memory. */
+  detach(): Variable {
+    return new Variable(this.tensor);
+  }
+
+  toString(): string {
+    const text = this.tensor.toString().replace(/^tensor/, 'variable');
+    if (this.node !== null) return text.replace(/\)$/, `, from ${this.node.name})`);
+    return this.requiresGrad ? text.replace(/\)$/, ', requiresGrad)') : text;
+  }
+
+  /** What Node's console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** As for `tensor`; and whether backward should bring a gradient here (it should, unless said otherwise). */
+export interface VariableOptions extends TensorOptions {
+  requiresGrad?: boolean;
+}
+
+/**
+ * Makes a leaf of the graph from anything that makes a tensor.
+ *
+ * @throws DTypeError for int32 and bool unless `requiresGrad` is false
+ * @example
+ * variable([1, 2]).requiresGrad; // true
+ */
+export function variable(values: TensorLike, options: DType | VariableOptions = {}): Variable {
+  const { requiresGrad = true, ...rest } =
+    typeof options === 'string' ? { dtype: options } : options;
+  return new Variable(tensor(values, rest), requiresGrad);
+}
+
+let recording = true;
+
+/** Whether ops note how they were computed: false inside `noGrad`. */
+export function isRecording(): boolean {
+  return recording;
+}
+
+/** Runs `body` with recording switched on or off, and puts it back afterwards. */
+export function withRecording<T>(on: boolean, body: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return body();
+  } finally {
+    recording = before;
+  }
+}
+
+/**
+ * Runs `body` without recording: what it computes has no gradient and keeps nothing alive. `body` must not be async.
+ *
+ * @example
+ * noGrad(() => variable([1]).mul(2)).requiresGrad; // false
+ */
+export function noGrad<T>(body: () => T): T {
+  return withRecording(false, body);
+}
+
+/** Anything variable-like as a Variable; what is none becomes a constant. */
+export function toVariable(value: VariableLike, dtype?: DType): Variable {
+  if (value instanceof Variable) return value;
+  return new Variable(value instanceof Tensor ? value : tensor(value, { dtype }));
+}
