@@ -4,5 +4,6 @@ const autograd = require('@tapegrad/autograd');
 const layers = require('@tapegrad/layers');
 const datasets = require('@tapegrad/datasets');
 const tapegrad = require('tapegrad');
+const check = require('./check.cjs');
 
-require('./check.cjs')(tapegrad, { tensor, autograd, layers, datasets });
+void check(tapegrad, { tensor, autograd, layers, datasets });

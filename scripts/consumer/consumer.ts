@@ -1,8 +1,32 @@
-// Type-checked, not run.
+// Type-checked, not run: what a user writes has the types that it should have.
 import * as autograd from '@tapegrad/autograd';
 import * as datasets from '@tapegrad/datasets';
 import * as layers from '@tapegrad/layers';
 import * as tensor from '@tapegrad/tensor';
-import * as tapegrad from 'tapegrad';
+import {
+  Variable,
+  grad,
+  mnist,
+  ops,
+  variable,
+  type DType,
+  type Mnist,
+  type Tensor,
+} from 'tapegrad';
 
-export const all = [tapegrad, tensor, autograd, layers, datasets];
+export const packages = [tensor, autograd, layers, datasets];
+
+const x: Variable = variable([
+  [1, 2],
+  [3, 4],
+]);
+export const total: number = ops.sum(x.mul(x), { axis: 0, keepDims: true }).item();
+export const slope: Variable = grad((y) => y.pow(3).sum())([1, 2]);
+export const product: Tensor = tensor.ops.matmul(tensor.ones([2, 3]), tensor.zeros([3, 2]));
+export const dtype: DType = product.dtype;
+export const digits: Promise<Mnist> = mnist.load({ scale: 'raw' });
+
+// @ts-expect-error: an unknown attribute
+ops.sum(x, { axes: 0 });
+// @ts-expect-error: an unknown dtype
+tensor.zeros([2], 'float16');

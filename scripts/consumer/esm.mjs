@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import * as tapegrad from 'tapegrad';
 import check from './check.cjs';
 
-check(tapegrad, { tensor, autograd, layers, datasets });
+await check(tapegrad, { tensor, autograd, layers, datasets });
 
 // Where Node can `require` ES modules, import and require give one and the same module, so a Tensor made
 // on one side is a Tensor on the other.

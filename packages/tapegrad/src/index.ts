@@ -12,5 +12,6 @@ export * from '@tapegrad/tensor';
 export * from '@tapegrad/autograd';
 export * from '@tapegrad/layers';
 export * from '@tapegrad/datasets';
-// Both have `ops`: users get the one whose results can be differentiated.
+
+// Both packages have `ops`; here it is the one that differentiates. A name exported by itself wins over stars.
 export { ops } from '@tapegrad/autograd';
