@@ -5,6 +5,8 @@ import {
   DTypeError,
   Tensor,
   isFloat,
+  run,
+  specs,
   tensor,
   type DType,
   type NestedArray,
@@ -13,6 +15,7 @@ import {
   type TensorOptions,
 } from '@tapegrad/tensor';
 import { backward, type BackwardOptions } from './backward.js';
+import { GradientError } from './errors.js';
 import type { GraphNode } from './node.js';
 
 /** What differentiable functions take: a Variable, or anything that makes a tensor. */
@@ -36,7 +39,8 @@ export class Variable {
   /** Not for users: `variable(...)` makes leaves, ops make the rest. */
   constructor(
     private tensor: Tensor,
-    readonly requiresGrad = false,
+    /** Whether backward brings a gradient here. May be switched on leaves, to freeze a weight. */
+    public requiresGrad = false,
     /** The op that computed this; null for a leaf. */
     readonly node: GraphNode | null = null,
     /** Which of the node's outputs this is. */
@@ -96,6 +100,21 @@ export class Variable {
   /** Forgets the gradient. */
   zeroGrad(): void {
     this.grad = null;
+  }
+
+  /**
+   * Writes new elements into this leaf, in place; a graph that still needs the old ones says so in backward.
+   *
+   * @throws ShapeError unless the shape is the same
+   * @throws GradientError for a value that was computed
+   */
+  assign(value: TensorLike): void {
+    if (this.node !== null) {
+      throw new GradientError(
+        `assign: only leaves can be assigned to; this value was computed by '${this.node.name}'.`,
+      );
+    }
+    run(specs.assign, [this.tensor, tensor(value)], {});
   }
 
   /** The same value without its history: no gradient passes through it. Shares memory. */

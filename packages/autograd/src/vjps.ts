@@ -464,6 +464,7 @@ export const vjps: RuleTable = {
   randomNormal: null,
   randomTruncatedNormal: null,
   randomBernoulli: null,
+  assign: null,
   weightDecayUpdate: null,
   sgdUpdate: null,
   rmspropUpdate: null,

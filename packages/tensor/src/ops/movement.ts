@@ -3,7 +3,16 @@
  */
 import { ShapeError, formatShape } from '../errors.js';
 import { copyElements } from '../loops.js';
-import type { KernelOp, Layout, ListOp, NoAttrs, Strided, TensorType, ViewOp } from '../op.js';
+import type {
+  KernelOp,
+  Layout,
+  ListOp,
+  NoAttrs,
+  Strided,
+  TensorType,
+  UpdateOp,
+  ViewOp,
+} from '../op.js';
 import {
   broadcastShapes,
   broadcastStrides,
@@ -321,4 +330,25 @@ export const split: ListOp<readonly ['x'], SplitAttrs, 'numOrSizeSplits'> = {
       offset += out.shape[along] * x.strides[along];
     }
   },
+};
+
+/**
+ * Writes the elements of `value` into the memory of `target`, converting the dtype; how weights are set.
+ * @throws ShapeError unless both shapes are the same
+ */
+export const assign: UpdateOp<readonly ['target', 'value'], NoAttrs, never> = {
+  kind: 'update',
+  name: 'assign',
+  inputs: ['target', 'value'],
+  promotion: 'same',
+  writes: [0],
+  check: ([target, value]) => {
+    if (!sameShape(target.shape, value.shape)) {
+      throw new ShapeError(
+        `assign: the value must have the shape ${formatShape(target.shape)} of what it replaces; got ` +
+          `${formatShape(value.shape)}.`,
+      );
+    }
+  },
+  launch: ([target, value]) => copyElements(value, target),
 };
