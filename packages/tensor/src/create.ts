@@ -1,9 +1,23 @@
 /** Making tensors. */
 import type { NdArray } from 'ndarray';
-import { ARRAY_TYPES, checkDType, dtypeOf, type DType, type TypedArray } from './dtype.js';
+import {
+  ARRAY_TYPES,
+  checkDType,
+  checkValue,
+  dtypeOf,
+  type DType,
+  type TypedArray,
+} from './dtype.js';
 import { ShapeError, ValueError, formatShape } from './errors.js';
-import { checkShape, sizeOf, type Shape } from './shape.js';
-import { Storage, Tensor, allocate, allocateArray, type NestedArray } from './tensor.js';
+import { checkShape, rowMajorStrides, sizeOf, type Shape } from './shape.js';
+import {
+  Storage,
+  Tensor,
+  allocate,
+  allocateArray,
+  withLayout,
+  type NestedArray,
+} from './tensor.js';
 
 /** Anything that holds an ndarray's fields; ndarrays of any element type that tensors store. */
 type AnyNdArray = Pick<NdArray<TypedArray>, 'data' | 'shape' | 'stride' | 'offset'>;
@@ -19,7 +33,8 @@ export interface TensorOptions {
 
 /**
  * Makes a tensor from a number, nested arrays, a typed array (with `shape`; its memory is shared, not copied) or an
- * ndarray (shared too). Without a dtype numbers become float32, booleans bool, and typed arrays keep theirs.
+ * ndarray (shared too). Without a dtype numbers become float32, booleans bool, and typed arrays keep theirs: a
+ * Uint8Array is bool.
  *
  * @throws ShapeError for ragged arrays (saying where) or a shape that does not fit the number of elements
  * @throws ValueError for a fraction in int32, or anything but true, false, 0 and 1 in bool
@@ -33,7 +48,21 @@ export function tensor(values: TensorLike, options: DType | TensorOptions = {}):
     typeof options === 'string' ? { dtype: options, shape: undefined } : options;
   if (dtype !== undefined) checkDType(dtype);
   const made = fromValues(values, dtype, shape);
-  return dtype === undefined || made.dtype === dtype ? made : converted(made, dtype);
+  if (dtype !== undefined && made.dtype !== dtype) return converted(made, dtype);
+  if (made.dtype === 'bool' && !(values instanceof Tensor)) checkTruths(made.toTypedArray());
+  return made;
+}
+
+/** The bytes of a Uint8Array are truth values only if they are all 0 or 1. */
+function checkTruths(bytes: TypedArray): void {
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] > 1) {
+      throw new ValueError(
+        `tensor: a Uint8Array is read as bool, which holds 0 and 1; got ${bytes[i]}. For bytes give a dtype, as in ` +
+          `tensor(bytes, { dtype: 'float32' }).`,
+      );
+    }
+  }
 }
 
 function fromValues(
@@ -44,13 +73,15 @@ function fromValues(
   if (values instanceof Tensor) return reshaped(values, shape);
   if (ArrayBuffer.isView(values)) return shared(values, shape ?? [values.length]);
   if (isNdArray(values)) {
-    return new Tensor(
-      new Storage(values.data),
-      dtypeOf(values.data),
-      values.shape,
-      values.stride,
-      values.offset,
+    const { data, stride, offset } = values;
+    const view = new Tensor(
+      new Storage(data),
+      dtypeOf(data),
+      [...values.shape],
+      [...stride],
+      offset,
     );
+    return reshaped(view, shape);
   }
   const found: number[] = [];
   for (let level: unknown = values; Array.isArray(level); level = level[0])
@@ -60,12 +91,14 @@ function fromValues(
   const target =
     dtype ?? (flat.length > 0 && flat.every((v) => typeof v === 'boolean') ? 'bool' : 'float32');
   const result = allocate({ dtype: target, shape: found });
-  flat.forEach((value, i) => (result.data[result.offset + i] = checkValue(value, target)));
+  flat.forEach(
+    (value, i) => (result.data[result.offset + i] = checkValue('tensor', value, target)),
+  );
   return reshaped(result, shape);
 }
 
 function isNdArray(values: object | number | boolean): values is AnyNdArray {
-  return typeof values === 'object' && 'stride' in values && 'data' in values;
+  return typeof values === 'object' && values !== null && 'stride' in values && 'data' in values;
 }
 
 function shared(data: TypedArray, shape: Shape): Tensor {
@@ -86,6 +119,8 @@ function reshaped(x: Tensor, shape: Shape | undefined): Tensor {
       `tensor: shape ${formatShape(shape)} needs ${sizeOf(shape)} elements; got ${x.size}.`,
     );
   }
+  const layout = { shape, strides: rowMajorStrides(shape), offset: x.offset };
+  if (x.contiguous) return withLayout(x, layout);
   return new Tensor(new Storage(x.toTypedArray()), x.dtype, shape);
 }
 
@@ -120,34 +155,21 @@ function collect(
       `tensor: ragged array: ${at} there are ${values.length} elements, elsewhere on this axis ${shape[depth]}.`,
     );
   }
-  values.forEach((value: NestedArray<number | boolean>, i) =>
-    collect(value, shape, depth + 1, [...path, i], flat),
-  );
+  // Not forEach, which would pass over the holes of a sparse array.
+  for (let i = 0; i < values.length; i++) {
+    collect(values[i] as NestedArray<number | boolean>, shape, depth + 1, [...path, i], flat);
+  }
 }
 
 function describe(value: unknown): string {
-  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
-}
-
-function checkValue(value: number | boolean, dtype: DType): number {
-  const number = Number(value);
-  if (dtype === 'int32' && (number | 0) !== number) {
-    throw new ValueError(
-      `tensor: ${number} is not a 32-bit whole number; use a float dtype, or cast('int32') to cut it off.`,
-    );
-  }
-  if (dtype === 'bool' && number !== 0 && number !== 1) {
-    throw new ValueError(
-      `tensor: bool holds true, false, 1 and 0; got ${number}. Compare instead, as in x.notEqual(0).`,
-    );
-  }
-  return number;
+  if (value === null || value === undefined) return String(value);
+  return `a ${typeof value === 'object' ? value.constructor.name : typeof value}`;
 }
 
 function converted(x: Tensor, dtype: DType): Tensor {
   const data = x.toTypedArray();
   const copy = new ARRAY_TYPES[dtype](data.length);
-  for (let i = 0; i < data.length; i++) copy[i] = checkValue(data[i], dtype);
+  for (let i = 0; i < data.length; i++) copy[i] = checkValue('tensor', data[i], dtype);
   return new Tensor(new Storage(copy), dtype, x.shape);
 }
 
@@ -155,7 +177,7 @@ function converted(x: Tensor, dtype: DType): Tensor {
 export function scalar(value: number | boolean, dtype?: DType): Tensor {
   const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
   const data = allocateArray(checkDType(type), 1);
-  data[0] = checkValue(value, type);
+  data[0] = checkValue('scalar', value, type);
   return new Tensor(new Storage(data), type, []);
 }
 
@@ -172,7 +194,7 @@ export function ones(shape: Shape, dtype: DType = 'float32'): Tensor {
 /** One value everywhere. @example full([2], 7).toArray(); // [7, 7] */
 export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
   const result = allocate({ dtype: checkDType(dtype), shape: checkShape('full', shape) });
-  result.data.fill(checkValue(value, dtype), result.offset, result.offset + result.size);
+  result.data.fill(checkValue('full', value, dtype), result.offset, result.offset + result.size);
   return result;
 }
 
@@ -209,7 +231,8 @@ export function arange(start: number, stop?: number, step = 1, dtype?: DType): T
   }
   const type = dtype ?? ([from, to, step].every(Number.isInteger) ? 'int32' : 'float32');
   const result = zeros([Math.max(0, Math.ceil((to - from) / step))], type);
-  for (let i = 0; i < result.size; i++) result.data[result.offset + i] = from + i * step;
+  for (let i = 0; i < result.size; i++)
+    result.data[result.offset + i] = checkValue('arange', from + i * step, type);
   return result;
 }
 
@@ -230,7 +253,9 @@ export function linspace(
   }
   const result = zeros([count], dtype);
   const step = (stop - start) / Math.max(count - 1, 1);
-  for (let i = 0; i < count; i++)
-    result.data[result.offset + i] = i === count - 1 && i > 0 ? stop : start + i * step;
+  for (let i = 0; i < count; i++) {
+    const value = i === count - 1 && i > 0 ? stop : start + i * step;
+    result.data[result.offset + i] = checkValue('linspace', value, dtype);
+  }
   return result;
 }

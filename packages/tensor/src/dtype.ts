@@ -1,4 +1,4 @@
-import { DTypeError, formatChoices } from './errors.js';
+import { DTypeError, ValueError, formatChoices } from './errors.js';
 import type { TypedArray } from './kernels/js/types.js';
 
 export type { TypedArray };
@@ -45,4 +45,20 @@ export function checkDType(dtype: DType): DType {
     throw new DTypeError(`Unknown dtype '${dtype}'; known are ${formatChoices(DTYPES)}.`);
   }
   return dtype;
+}
+
+/** The number that stands for a value in a dtype. @throws ValueError, naming the op, when the dtype cannot hold it */
+export function checkValue(op: string, value: number | boolean, dtype: DType): number {
+  const number = Number(value);
+  if (dtype === 'int32' && (number | 0) !== number) {
+    throw new ValueError(
+      `${op}: ${number} is not a 32-bit whole number; use a float dtype, or cast('int32') to cut it off.`,
+    );
+  }
+  if (dtype === 'bool' && number !== 0 && number !== 1) {
+    throw new ValueError(
+      `${op}: bool holds true, false, 1 and 0; got ${number}. Compare instead, as in x.notEqual(0).`,
+    );
+  }
+  return number;
 }

@@ -1,7 +1,7 @@
 /**
  * What users call, derived from the op records: `ops.add(a, b)` and `a.add(b)`. No name of an op is written down here.
  */
-import { isFloat, type DType } from './dtype.js';
+import { isFloat, promote, type DType } from './dtype.js';
 import { ShapeError, ValueError } from './errors.js';
 import { scalar, tensor, type TensorLike } from './create.js';
 import type { InputNames, KernelOp, ListOp, OpSpec, ViewOp } from './op.js';
@@ -84,7 +84,7 @@ export function splitArguments(
 const NO_ATTRS = {};
 
 function attributesOf(spec: OpSpec, first: unknown, others: unknown): object {
-  if (first === undefined) return NO_ATTRS;
+  if (first === undefined) return typeof others === 'object' && others !== null ? others : NO_ATTRS;
   const direct =
     first === null ||
     typeof first !== 'object' ||
@@ -100,8 +100,30 @@ function attributesOf(spec: OpSpec, first: unknown, others: unknown): object {
 }
 
 /**
- * The dtype for a plain number or array beside tensors: it takes on theirs, so that `x.mul(2)` stays what x is. Inputs
- * called `indices` are whole numbers, and a `condition` is bool.
+ * The dtype of the tensors among an op's inputs, which plain numbers and arrays beside them take on; undefined when there
+ * is none. Inputs called `indices` or `condition` have a dtype of their own and do not count.
+ *
+ * @param dtypes of the inputs in their order, undefined for those that are no tensors
+ */
+export function dtypeOfTensors(
+  spec: OpSpec,
+  dtypes: readonly (DType | undefined)[],
+): DType | undefined {
+  let result: DType | undefined;
+  for (let i = 0; i < dtypes.length; i++) {
+    const dtype = dtypes[i];
+    if (dtype === undefined || OWN_DTYPE.has(spec.inputs === 'list' ? '' : spec.inputs[i]))
+      continue;
+    result = result === undefined ? dtype : promote(result, dtype);
+  }
+  return result;
+}
+
+const OWN_DTYPE: ReadonlySet<string> = new Set(['indices', 'condition']);
+
+/**
+ * The dtype for a plain number or array beside tensors of the dtype `like`: it takes on theirs, so that `x.mul(2)` stays
+ * what x is. Inputs called `indices` are whole numbers, and a `condition` is bool.
  */
 export function dtypeForPlain(
   spec: OpSpec,
@@ -124,7 +146,11 @@ export function toTensor(value: TensorLike, dtype?: DType): Tensor {
 }
 
 function toTensors(spec: OpSpec, inputs: readonly TensorLike[]): Tensor[] {
-  const like = inputs.find((x) => x instanceof Tensor)?.dtype;
+  if (inputs.every((x) => x instanceof Tensor)) return [...inputs];
+  const like = dtypeOfTensors(
+    spec,
+    inputs.map((x) => (x instanceof Tensor ? x.dtype : undefined)),
+  );
   return inputs.map((x, i) =>
     x instanceof Tensor ? x : toTensor(x, dtypeForPlain(spec, i, x, like)),
   );

@@ -49,6 +49,7 @@ export {
   splitArguments,
   type AnyFunction,
   dtypeForPlain,
+  dtypeOfTensors,
   toTensor,
 } from './functions.js';
 export {

@@ -50,7 +50,8 @@ export class Generator implements RandomSource {
   stream(name: string): Generator {
     let child = this.streams.get(name);
     if (child === undefined) {
-      child = new Generator(`${this.seed}/${name}`);
+      // A '/' in a name is escaped, so that stream('a/b') is not stream('a').stream('b').
+      child = new Generator(`${this.seed}/${encodeURIComponent(name)}`);
       this.streams.set(name, child);
     }
     return child;
@@ -106,8 +107,13 @@ export class Generator implements RandomSource {
     return run(specs.randomBernoulli, [], { ...options, shape, probability, generator: this });
   }
 
-  /** The numbers 0 … n − 1 in random order (Fisher–Yates); int32. */
+  /** The numbers 0 … n − 1 in random order (Fisher–Yates); int32. @throws ValueError unless n is a whole number of 0 or more */
   permutation(n: number): Tensor {
+    if (!Number.isInteger(n) || n < 0 || n > 2 ** 31) {
+      throw new ValueError(
+        `Generator.permutation: n must be a whole number from 0 to 2^31; got ${n}.`,
+      );
+    }
     const result = allocate({ dtype: 'int32', shape: [n] });
     const { data, offset } = result;
     for (let i = 0; i < n; i++) data[offset + i] = i;
@@ -123,13 +129,14 @@ export class Generator implements RandomSource {
   fillUniform(target: TypedArray, from: number, to: number, low: number, high: number): void {
     const { prng } = this;
     const scale = high - low;
-    if (target instanceof Float64Array) {
-      for (let i = from; i < to; i++) target[i] = low + scale * prng.double();
-      return;
+    const double = target instanceof Float64Array;
+    for (let i = from; i < to; i++) {
+      // 24 bits, as many as a float32 has, or 53.
+      const u = double ? prng.double() : ((prng.quick() * 16777216) >>> 0) / 16777216;
+      target[i] = low + scale * u;
+      // The sum may be rounded up to `high`, which is not in [low, high).
+      if (target[i] >= high) target[i] = low;
     }
-    // 24 bits: a float32 holds them exactly, so that none is rounded up to `high`.
-    for (let i = from; i < to; i++)
-      target[i] = low + (scale * ((prng.quick() * 16777216) >>> 0)) / 16777216;
   }
 
   /** Pairs of normal numbers from pairs of uniform ones (Box & Muller 1958). */

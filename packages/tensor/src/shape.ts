@@ -46,6 +46,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Throws a ShapeError unless every size is a whole number of at least 0 and the product fits an array. */
 export function checkShape(op: string, shape: Shape): Shape {
+  const isList: boolean = Array.isArray(shape);
+  if (!isList) {
+    throw new ShapeError(`${op}: a shape is a list of sizes, as in [2, 3]; got ${String(shape)}.`);
+  }
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ShapeError(

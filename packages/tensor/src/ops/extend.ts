@@ -1,6 +1,7 @@
 /**
  * Tensors made larger from their own elements: padding, tiling, repeating.
  */
+import { checkValue } from '../dtype.js';
 import { ShapeError, ValueError, formatShape } from '../errors.js';
 import { copyElements, gatherAxis } from '../loops.js';
 import type { KernelOp } from '../op.js';
@@ -25,7 +26,8 @@ export const pad: KernelOp<readonly ['x'], PadAttrs, 'paddings'> = {
   inputs: ['x'],
   promotion: 'same',
   lead: 'paddings',
-  infer: ([x], { paddings, mode = 'constant' }) => {
+  infer: ([x], { paddings, mode = 'constant', constantValue = 0 }) => {
+    checkValue('pad', constantValue, x.dtype);
     if (mode !== 'constant' && mode !== 'reflect') {
       throw new ValueError(`pad: mode must be 'constant' or 'reflect'; got '${String(mode)}'.`);
     }
@@ -35,7 +37,7 @@ export const pad: KernelOp<readonly ['x'], PadAttrs, 'paddings'> = {
       );
     }
     paddings.forEach((pair, i) => {
-      const limit = mode === 'reflect' ? x.shape[i] - 1 : Infinity;
+      const limit = mode === 'reflect' ? Math.max(x.shape[i] - 1, 0) : Infinity;
       if (pair.some((p) => !Number.isInteger(p) || p < 0 || p > limit)) {
         throw new ShapeError(
           `pad: axis ${i} of ${formatShape(x.shape)} can take 0 to ${limit} elements an end; got ${formatShape(pair)}.`,
@@ -84,9 +86,9 @@ export const tile: KernelOp<readonly ['x'], { reps: readonly number[] }, 'reps'>
   promotion: 'same',
   lead: 'reps',
   infer: ([x], { reps }) => {
-    if (reps.length !== x.shape.length) {
+    if (reps.length !== x.shape.length || reps.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new ShapeError(
-        `tile: reps needs one number for each axis of ${formatShape(x.shape)}; got ${formatShape(reps)}.`,
+        `tile: reps needs one whole number of 0 or more for each axis of ${formatShape(x.shape)}; got ${formatShape(reps)}.`,
       );
     }
     return {

@@ -1,7 +1,7 @@
 /**
  * Ops that take positions as data: gathering, scattering, one-hot vectors, padding, and the largest k.
  */
-import type { DType } from '../dtype.js';
+import { checkDType, type DType } from '../dtype.js';
 import { DTypeError, IndexError, ShapeError, ValueError, formatShape } from '../errors.js';
 import * as k from '../kernels/js/indexing.js';
 import * as lanes from '../kernels/js/lanes.js';
@@ -318,7 +318,10 @@ export const oneHot: KernelOp<readonly ['indices'], OneHotAttrs, 'depth'> = {
   infer: ([indices], { depth, axis = -1, dtype = 'float32' }) => {
     checkIndices('oneHot', indices);
     const at = normalizeAxis('oneHot', axis, indices.shape.length + 1);
-    return { dtype, shape: checkShape('oneHot', insertAt(indices.shape, at, depth)) };
+    return {
+      dtype: checkDType(dtype),
+      shape: checkShape('oneHot', insertAt(indices.shape, at, depth)),
+    };
   },
   launch: ([indices], out, { depth, axis = -1 }) => {
     const at = normalizeAxis('oneHot', axis, out.shape.length);

@@ -166,7 +166,9 @@ export const slice = view<{ begin: readonly number[]; size: readonly number[] }>
   (x, { begin, size }) => {
     const shape = x.shape.map((n, i) => (size[i] === -1 ? n - begin[i] : size[i]));
     const fits = begin.length === x.shape.length && size.length === x.shape.length;
-    if (!fits || shape.some((n, i) => !(n >= 0 && begin[i] >= 0 && begin[i] + n <= x.shape[i]))) {
+    const inside = (n: number, i: number): boolean =>
+      Number.isInteger(begin[i]) && n >= 0 && begin[i] >= 0 && begin[i] + n <= x.shape[i];
+    if (!fits || !shape.every(inside)) {
       throw new ShapeError(
         `slice: the block with begin ${formatShape(begin)} and size ${formatShape(size)} is not inside ${formatShape(x.shape)}.`,
       );
@@ -350,5 +352,9 @@ export const assign: UpdateOp<readonly ['target', 'value'], NoAttrs, never> = {
       );
     }
   },
-  launch: ([target, value]) => copyElements(value, target),
+  launch: ([target, value]) => {
+    // A view of the same memory must not change while it is read.
+    const data = value.data === target.data ? value.data.slice() : value.data;
+    copyElements({ ...value, data }, target);
+  },
 };

@@ -53,7 +53,7 @@ function update<A extends object, const States extends readonly string[]>(
     writes: [0, ...states.map((_, i) => i + 2)],
     check: (types) => checkUpdate(name, inputs, types),
     launch: (all, attrs) => {
-      const clock = all[all.length - 1];
+      const clock = asContiguous(all[all.length - 1]);
       const values = clock.offset === 0 ? clock.data : clock.data.subarray(clock.offset);
       apply(all[0], asContiguous(all[1]), all.slice(2, -1), values, attrs);
     },

@@ -1,7 +1,7 @@
 /**
  * Random tensors. The generator is an attribute, so that a recorded op draws new numbers each time it runs.
  */
-import type { DType } from '../dtype.js';
+import { checkDType, isFloat, type DType } from '../dtype.js';
 import { DTypeError, ValueError } from '../errors.js';
 import type { TypedArray } from '../kernels/js/types.js';
 import type { KernelOp } from '../op.js';
@@ -51,9 +51,9 @@ function random<A extends RandomAttrs>(
     inputs: [],
     promotion: 'same',
     infer: (_inputs, { shape, dtype = standard }) => {
-      if (dtype === 'int32' && name !== 'randomBernoulli') {
+      if (!isFloat(checkDType(dtype)) && name !== 'randomBernoulli') {
         throw new DTypeError(
-          `${name}: draws float32 or float64; got dtype int32. Draw floats, scale, then cast.`,
+          `${name}: draws float32 or float64; got dtype ${dtype}. Draw floats, scale, then cast.`,
         );
       }
       return { dtype, shape: checkShape(name, shape) };

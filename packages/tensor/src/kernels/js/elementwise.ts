@@ -2,7 +2,7 @@
  * Element-wise kernels: one loop each. The loops are written out, not generated from a function for one element, because
  * V8 compiles each loop with its formula inlined; a shared loop that calls a function runs several times slower.
  */
-import { erfOf, modulo, roundHalfEven } from './scalar.js';
+import { erfOf, erfcOf, modulo, roundHalfEven } from './scalar.js';
 import type { BinaryKernel, TypedArray, UnaryKernel } from './types.js';
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
@@ -169,19 +169,19 @@ export const selu: UnaryKernel = (n, y, iy, x, ix, sx) => {
   }
 };
 
-/** x·Φ(x), with the normal distribution function Φ */
+/** x·Φ(x), with the normal distribution function Φ(x) = erfc(−x/√2) / 2: 1 + erf would cancel far below 0 */
 export const gelu: UnaryKernel = (n, y, iy, x, ix, sx) => {
   for (let i = 0; i < n; i++, ix += sx) {
     const v = x[ix];
-    y[iy + i] = 0.5 * v * (1 + erfOf(v * Math.SQRT1_2));
+    y[iy + i] = 0.5 * v * erfcOf(-v * Math.SQRT1_2);
   }
 };
 
-/** x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))) */
+/** x/2·(1 + tanh u) = x·σ(2u) with u = √(2/π)·(x + 0.044715·x³) */
 export const geluTanh: UnaryKernel = (n, y, iy, x, ix, sx) => {
   for (let i = 0; i < n; i++, ix += sx) {
     const v = x[ix];
-    y[iy + i] = 0.5 * v * (1 + Math.tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v)));
+    y[iy + i] = v / (1 + Math.exp(-2 * SQRT_2_OVER_PI * (v + 0.044715 * v * v * v)));
   }
 };
 

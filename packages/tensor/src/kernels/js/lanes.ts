@@ -14,17 +14,17 @@ export const softmax: LaneKernel = (n, y, iy, sy, x, ix, sx) => {
   for (let i = 0; i < n; i++) y[iy + i * sy] /= total;
 };
 
-/** y = x − m − ln Σ e^(x − m) with m = max x */
+/** y = (x − m) − ln Σ e^(x − m) with m = max x; in this order a large m takes no digits from the logarithm */
 export const logSoftmax: LaneKernel = (n, y, iy, sy, x, ix, sx) => {
   let m = -Infinity;
   for (let i = 0; i < n; i++) m = Math.max(m, x[ix + i * sx]);
   let total = 0;
   for (let i = 0; i < n; i++) total += Math.exp(x[ix + i * sx] - m);
-  const shift = m + Math.log(total);
-  for (let i = 0; i < n; i++) y[iy + i * sy] = x[ix + i * sx] - shift;
+  const logTotal = Math.log(total);
+  for (let i = 0; i < n; i++) y[iy + i * sy] = x[ix + i * sx] - m - logTotal;
 };
 
-/** −Σ t·ln softmax(z) = Σ t·(m + ln Σ e^(z − m) − z) with m = max z, over one row of logits z and labels t */
+/** −Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − m) + (m − z)) with m = max z, over one row of logits z and labels t */
 export function softmaxCrossEntropy(
   n: number,
   z: TypedArray,
@@ -38,9 +38,9 @@ export function softmaxCrossEntropy(
   for (let i = 0; i < n; i++) m = Math.max(m, z[iz + i * sz]);
   let total = 0;
   for (let i = 0; i < n; i++) total += Math.exp(z[iz + i * sz] - m);
-  const shift = m + Math.log(total);
+  const logTotal = Math.log(total);
   let loss = 0;
-  for (let i = 0; i < n; i++) loss += t[it + i * st] * (shift - z[iz + i * sz]);
+  for (let i = 0; i < n; i++) loss += t[it + i * st] * (logTotal + (m - z[iz + i * sz]));
   return loss;
 }
 
