@@ -1,0 +1,7 @@
+import { TapegradError } from '@tapegrad/tensor';
+
+/** A name of a loss, layer, option … that is not known; the message lists the known ones. */
+export class UnknownNameError extends TapegradError {}
+
+/** Training, evaluating … before `compile` has settled how. */
+export class NotCompiledError extends TapegradError {}

@@ -1,0 +1,329 @@
+/**
+ * Metrics: what is measured over all batches since the last `reset`. They are told of finished batches and have no part
+ * in the gradient.
+ */
+import {
+  ShapeError,
+  ValueError,
+  formatShape,
+  sameShape,
+  sizeOf,
+  type Shape,
+  type Tensor,
+  type TypedArray,
+} from '@tapegrad/tensor';
+import { Variable, noGrad } from '@tapegrad/autograd';
+import * as losses from './losses.js';
+import type { Loss, LossFunction, LossName } from './losses.js';
+import { checkName, checkOptions } from './registry.js';
+import {
+  ConfusionRatio,
+  MeanMetric,
+  checkThreshold,
+  flat,
+  type ConfusionOptions,
+  type Metric,
+  type MetricOptions,
+  type Values,
+} from './running.js';
+import { badLabel, comparedShape, labelShape } from './targets.js';
+
+export { MeanMetric, type ConfusionOptions, type Metric, type MetricOptions } from './running.js';
+
+/** The index of the greatest of n numbers, the first of equals; of a NaN if there is one. */
+function argmax(n: number, data: TypedArray, offset: number): number {
+  let best = 0;
+  for (let i = 1; i < n; i++) {
+    const v = data[offset + i];
+    const greatest = data[offset + best];
+    if (v > greatest || (v !== v && greatest === greatest)) best = i;
+  }
+  return best;
+}
+
+function checkOneHot(name: string, yTrue: Tensor, yPred: Tensor): void {
+  if (yPred.rank < 2 || !sameShape(yTrue.shape, yPred.shape)) {
+    throw new ShapeError(
+      `${name}: yTrue and yPred must both be [batch, ..., classes]; got ${formatShape(yTrue.shape)} and ` +
+        `${formatShape(yPred.shape)}.`,
+    );
+  }
+}
+
+/** 1 for each row of scores that `hit` says yes to, else 0. `label` is the true class of the row. */
+function hitsOf(
+  yPred: Tensor,
+  labelOf: (row: number) => number,
+  hit: (n: number, scores: TypedArray, offset: number, label: number) => boolean,
+): Values {
+  const classes = yPred.shape[yPred.rank - 1];
+  const shape = yPred.shape.slice(0, -1);
+  const { data, offset } = flat(yPred);
+  const hits = new Uint8Array(sizeOf(shape));
+  for (let row = 0; row < hits.length; row++) {
+    hits[row] = hit(classes, data, offset + row * classes, labelOf(row)) ? 1 : 0;
+  }
+  return { shape, data: hits };
+}
+
+/** The true class of each row of one-hot targets. */
+function oneHotLabels(name: string, yTrue: Tensor, yPred: Tensor): (row: number) => number {
+  checkOneHot(name, yTrue, yPred);
+  const classes = yTrue.shape[yTrue.rank - 1];
+  const { data, offset } = flat(yTrue);
+  return (row) => argmax(classes, data, offset + row * classes);
+}
+
+/** The true class of each row, from labels that are checked. */
+function sparseLabels(name: string, yTrue: Tensor, yPred: Tensor): (row: number) => number {
+  labelShape(name, yTrue.shape, yPred.shape);
+  const classes = yPred.shape[yPred.rank - 1];
+  const { data, offset } = flat(yTrue);
+  return (row) => {
+    const label = data[offset + row];
+    if (label >= 0 && label < classes && Number.isInteger(label)) return label;
+    throw badLabel(name, label, row, classes);
+  };
+}
+
+const greatestHits = (n: number, scores: TypedArray, offset: number, label: number): boolean =>
+  argmax(n, scores, offset) === label;
+
+/** Among the first k: fewer than k scores are greater. A NaN counts as greater, so that a row of NaN is no hit. */
+function amongFirst(k: number): typeof greatestHits {
+  return (n, scores, offset, label) => {
+    let greater = 0;
+    for (let i = 0; i < n; i++) if (!(scores[offset + i] <= scores[offset + label])) greater++;
+    return greater < k;
+  };
+}
+
+/**
+ * The share of elements whose prediction is on the right side of the threshold (default 0.5): above it for a true 1, not
+ * above it for a true 0.
+ *
+ * @throws ShapeError (in update) unless yTrue and yPred have the same shape, [n] and [n, 1] being taken as the same
+ */
+export function binaryAccuracy(options: { threshold?: number } & MetricOptions = {}): Metric {
+  checkOptions('binaryAccuracy', options, ['threshold', 'name']);
+  const { threshold = 0.5, name = 'binaryAccuracy' } = options;
+  checkThreshold(name, threshold);
+  return new MeanMetric(name, (yTrue, yPred) => {
+    const shape = comparedShape(name, yTrue.shape, yPred.shape);
+    const [t, p] = [flat(yTrue), flat(yPred)];
+    const hits = new Uint8Array(yPred.size);
+    for (let i = 0; i < hits.length; i++) {
+      const positive = p.data[p.offset + i] > threshold;
+      hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
+    }
+    return { shape, data: hits };
+  });
+}
+
+/**
+ * The share of rows whose greatest score is at the place of the 1 of the one-hot target.
+ *
+ * @throws ShapeError (in update) unless both are [batch, ..., classes]
+ */
+export function categoricalAccuracy(options: MetricOptions = {}): Metric {
+  checkOptions('categoricalAccuracy', options, ['name']);
+  const { name = 'categoricalAccuracy' } = options;
+  return new MeanMetric(name, (yTrue, yPred) =>
+    hitsOf(yPred, oneHotLabels(name, yTrue, yPred), greatestHits),
+  );
+}
+
+/**
+ * The share of rows whose greatest score is at the label's place. Labels [batch, ...] or [batch, ..., 1].
+ *
+ * @throws ShapeError, ValueError (in update) for labels that do not fit
+ */
+export function sparseCategoricalAccuracy(options: MetricOptions = {}): Metric {
+  checkOptions('sparseCategoricalAccuracy', options, ['name']);
+  const { name = 'sparseCategoricalAccuracy' } = options;
+  return new MeanMetric(name, (yTrue, yPred) =>
+    hitsOf(yPred, sparseLabels(name, yTrue, yPred), greatestHits),
+  );
+}
+
+/**
+ * The share of rows in which fewer than k (default 5) scores are greater than the true class's; targets are one-hot.
+ *
+ * @throws ValueError unless k is a whole number of at least 1
+ */
+export function topKCategoricalAccuracy(options: { k?: number } & MetricOptions = {}): Metric {
+  checkOptions('topKCategoricalAccuracy', options, ['k', 'name']);
+  const { k = 5, name = 'topKCategoricalAccuracy' } = options;
+  const hit = amongFirst(checkK(name, k));
+  return new MeanMetric(name, (yTrue, yPred) =>
+    hitsOf(yPred, oneHotLabels(name, yTrue, yPred), hit),
+  );
+}
+
+/**
+ * As `topKCategoricalAccuracy`, for labels instead of one-hot targets.
+ *
+ * @throws ValueError unless k is a whole number of at least 1
+ */
+export function sparseTopKCategoricalAccuracy(
+  options: { k?: number } & MetricOptions = {},
+): Metric {
+  checkOptions('sparseTopKCategoricalAccuracy', options, ['k', 'name']);
+  const { k = 5, name = 'sparseTopKCategoricalAccuracy' } = options;
+  const hit = amongFirst(checkK(name, k));
+  return new MeanMetric(name, (yTrue, yPred) =>
+    hitsOf(yPred, sparseLabels(name, yTrue, yPred), hit),
+  );
+}
+
+/** The mean of a loss (or of any function of yTrue and yPred with one value for each sample) as a metric. */
+export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {}): Metric {
+  return new MeanMetric(name, (yTrue, yPred) => {
+    const { value } = noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred)));
+    return { shape: value.shape, data: value.toTypedArray() };
+  });
+}
+
+/**
+ * The share of true ones among the predicted ones; 0 when nothing is predicted.
+ *
+ * @throws ValueError for an empty list of thresholds, or one that is no number
+ */
+export function precision(options: ConfusionOptions = {}): Metric {
+  return new ConfusionRatio('precision', true, options);
+}
+
+/**
+ * The share of predicted ones among the true ones; 0 when there are none.
+ *
+ * @throws ValueError for an empty list of thresholds, or one that is no number
+ */
+export function recall(options: ConfusionOptions = {}): Metric {
+  return new ConfusionRatio('recall', false, options);
+}
+
+function checkK(name: string, k: number): number {
+  if (!Number.isInteger(k) || k < 1) {
+    throw new ValueError(`${name}: k must be a whole number of 1 or more; got ${k}.`);
+  }
+  return k;
+}
+
+/**
+ * The mean cosine of the angle between target and prediction along an axis (default the last): the loss of that name
+ * without its minus sign, as in Keras.
+ */
+export function cosineSimilarity(options: { axis?: number } & MetricOptions = {}): Metric {
+  checkOptions('cosineSimilarity', options, ['axis', 'name']);
+  const { axis, name = 'cosineSimilarity' } = options;
+  const loss = losses.cosineSimilarity({ axis });
+  return lossMetric({ name, perSample: (t, p) => loss.perSample(t, p).neg() });
+}
+
+const TABLE = {
+  binaryAccuracy,
+  categoricalAccuracy,
+  sparseCategoricalAccuracy,
+  topKCategoricalAccuracy,
+  sparseTopKCategoricalAccuracy,
+  precision,
+  recall,
+  cosineSimilarity,
+} satisfies Record<string, (options: MetricOptions) => Metric>;
+
+/** Names that stand for one of several metrics, by the loss and the shapes. */
+const RESOLVED = {
+  accuracy: accuracyFor,
+  acc: accuracyFor,
+  crossentropy: crossentropyFor,
+  ce: crossentropyFor,
+} satisfies Record<string, (name: string, context: MetricContext) => Metric>;
+
+/** The name of any metric: its own, that of any loss, and 'accuracy' or 'crossentropy' (short 'acc', 'ce'). */
+export type MetricName = keyof typeof TABLE | keyof typeof RESOLVED | LossName;
+
+/** How a metric is given: by name, as a metric or loss object, or as a function with one value for each sample. */
+export type MetricId = MetricName | Metric | Loss | LossFunction;
+
+/** What decides which accuracy 'accuracy' is. */
+export interface MetricContext {
+  readonly loss: Loss;
+  /** Of a batch of predictions. */
+  readonly outputShape: Shape;
+  /** Of a batch of targets. */
+  readonly targetShape: Shape;
+}
+
+/** All names. */
+export const metricNames = [
+  ...Object.keys(TABLE),
+  ...Object.keys(RESOLVED),
+  ...losses.lossNames.filter((name) => !Object.hasOwn(TABLE, name)),
+] as MetricName[];
+
+type Kind = 'binary' | 'categorical' | 'sparse';
+
+/**
+ * What the targets are: the loss says it, or else as in Keras the shapes do. One output: binary; labels where the
+ * predictions have classes: sparse; otherwise one-hot.
+ */
+function kindOf({ loss, outputShape, targetShape }: MetricContext): Kind {
+  if (loss.name === 'binaryCrossentropy') return 'binary';
+  if (loss.name === 'categoricalCrossentropy') return 'categorical';
+  if (loss.name === 'sparseCategoricalCrossentropy') return 'sparse';
+  const outputs = outputShape.length < 2 ? 1 : outputShape[outputShape.length - 1];
+  if (outputs === 1) return 'binary';
+  const labels =
+    targetShape.length < outputShape.length || targetShape[targetShape.length - 1] === 1;
+  return labels ? 'sparse' : 'categorical';
+}
+
+function accuracyFor(name: string, context: MetricContext): Metric {
+  const factories = {
+    binary: binaryAccuracy,
+    categorical: categoricalAccuracy,
+    sparse: sparseCategoricalAccuracy,
+  };
+  return factories[kindOf(context)]({ name });
+}
+
+function crossentropyFor(name: string, context: MetricContext): Metric {
+  if (context.loss.name.toLowerCase().endsWith('crossentropy')) {
+    return lossMetric(context.loss, { name });
+  }
+  const factories = {
+    binary: losses.binaryCrossentropy,
+    categorical: losses.categoricalCrossentropy,
+    sparse: losses.sparseCategoricalCrossentropy,
+  };
+  return lossMetric(factories[kindOf(context)](), { name });
+}
+
+/**
+ * A metric by name (which is then its key in the logs), as it is, or around a loss or a function.
+ *
+ * @param context needed for 'accuracy' and 'crossentropy' alone
+ * @throws UnknownNameError listing the known names
+ * @throws ValueError for 'accuracy' or 'crossentropy' without a context
+ */
+export function getMetric(id: MetricId, context?: MetricContext): Metric {
+  if (typeof id === 'function') {
+    return lossMetric({ name: id.name === '' ? 'metric' : id.name, perSample: id });
+  }
+  if (typeof id === 'object') return 'perSample' in id ? lossMetric(id) : id;
+  if (isIn(RESOLVED, id)) {
+    if (context === undefined) {
+      throw new ValueError(
+        `getMetric: which metric '${id}' is depends on the loss and the shapes; name one, such as 'categoricalAccuracy'.`,
+      );
+    }
+    return RESOLVED[id](id, context);
+  }
+  if (isIn(TABLE, id)) return TABLE[id]({ name: id });
+  checkName('metric', id, metricNames);
+  return lossMetric(losses.getLoss(id), { name: id });
+}
+
+function isIn<T extends object>(table: T, name: string): name is string & keyof T {
+  return Object.hasOwn(table, name);
+}

@@ -1,0 +1,67 @@
+/**
+ * Penalties on weights, added to the loss.
+ */
+import { ValueError } from '@tapegrad/tensor';
+import type { Variable } from '@tapegrad/autograd';
+import { lookup } from './registry.js';
+
+/** From a weight to a scalar that is added to the loss. */
+export type Regularizer = (weight: Variable) => Variable;
+
+/**
+ * factor·Σ|w|, which drives small weights to 0. Default factor 0.01.
+ *
+ * @throws ValueError for a negative factor
+ * @example regularizers.l1(0.5)(variable([-1, 2])); // 1.5
+ */
+export function l1(factor = 0.01): Regularizer {
+  checkFactor('l1', factor);
+  return (w) => w.abs().sum().mul(factor);
+}
+
+/**
+ * factor·Σw², which keeps weights small. Default factor 0.01.
+ *
+ * @throws ValueError for a negative factor
+ * @example regularizers.l2(0.5)(variable([-1, 2])); // 2.5
+ */
+export function l2(factor = 0.01): Regularizer {
+  checkFactor('l2', factor);
+  return (w) => w.square().sum().mul(factor);
+}
+
+/**
+ * l1·Σ|w| + l2·Σw². Default 0.01 each.
+ *
+ * @throws ValueError for a negative factor
+ * @example regularizers.l1l2({ l1: 1, l2: 0.5 })(variable([-1, 2])); // 5.5
+ */
+export function l1l2(factors: { l1?: number; l2?: number } = {}): Regularizer {
+  const absolute = l1(factors.l1);
+  const square = l2(factors.l2);
+  return (w) => absolute(w).add(square(w));
+}
+
+function checkFactor(name: string, factor: number): void {
+  if (!(factor >= 0 && factor < Infinity)) {
+    throw new ValueError(`${name}: the factor must be a number of 0 or more; got ${factor}.`);
+  }
+}
+
+const TABLE = { l1, l2, l1l2 } satisfies Record<string, () => Regularizer>;
+
+/** The name of any regularizer. */
+export type RegularizerName = keyof typeof TABLE;
+
+/** How a regularizer is given: by name, with its default factor, or as a function. */
+export type RegularizerId = RegularizerName | Regularizer;
+
+/**
+ * A regularizer by name or as it is; null when there is none.
+ *
+ * @throws UnknownNameError listing the known names
+ */
+export function getRegularizer(id: RegularizerId | null | undefined): Regularizer | null {
+  if (id === undefined || id === null) return null;
+  return typeof id === 'function' ? id : lookup('regularizer', TABLE, id)();
+}

@@ -1,0 +1,182 @@
+/**
+ * What metrics are built of: running means and running ratios over plain arrays.
+ */
+import {
+  ShapeError,
+  ValueError,
+  formatShape,
+  sameShape,
+  sizeOf,
+  type Shape,
+  type Tensor,
+  type TypedArray,
+} from '@tapegrad/tensor';
+import { checkOptions } from './registry.js';
+import { comparedShape } from './targets.js';
+
+/** A number, or several, that sums up all batches since the last reset. */
+export interface Metric {
+  readonly name: string;
+  /**
+   * Takes in a batch.
+   *
+   * @param sampleWeight [batch], or the shape of the values that are averaged. Default all 1
+   */
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void;
+  /** The value so far; 0 before the first batch. */
+  result(): number | number[];
+  reset(): void;
+}
+
+/** One value for each sample of a batch, and the shape that they stand for. */
+export interface Values {
+  readonly shape: Shape;
+  readonly data: ArrayLike<number>;
+}
+
+/** What a mean takes from a batch: the values to average. */
+export type Measure = (yTrue: Tensor, yPred: Tensor) => Values;
+
+/** The elements one after another from `offset` on. */
+export interface Flat {
+  readonly data: TypedArray;
+  readonly offset: number;
+}
+
+/** The elements of a tensor in row-major order; of a contiguous one without a copy or a new view. */
+export function flat(x: Tensor): Flat {
+  return x.contiguous ? x : { data: x.toTypedArray(), offset: 0 };
+}
+
+/**
+ * The weights of values of a shape: how many neighbouring values share each weight, along with the weights.
+ *
+ * @throws ShapeError unless the weights have the values' shape or its first axes
+ */
+function weightsFor(name: string, weight: Tensor, shape: Shape): { values: Flat; share: number } {
+  const leading = shape.slice(0, weight.rank);
+  if (weight.rank > shape.length || !sameShape(weight.shape, leading)) {
+    throw new ShapeError(
+      `${name}: sampleWeight must have the shape of the values, ${formatShape(shape)}, or its first axes; got ` +
+        `${formatShape(weight.shape)}.`,
+    );
+  }
+  return { values: flat(weight), share: sizeOf(shape.slice(weight.rank)) };
+}
+
+/**
+ * The weighted mean of one value for each sample: Σ weight·value / Σ weight. The base of all metrics but precision and
+ * recall.
+ */
+export class MeanMetric implements Metric {
+  private total = 0;
+  private count = 0;
+
+  constructor(
+    readonly name: string,
+    private readonly measure: Measure,
+  ) {}
+
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
+    const { data, shape } = this.measure(yTrue, yPred);
+    if (sampleWeight === undefined) {
+      let total = 0;
+      for (let i = 0; i < data.length; i++) total += data[i];
+      this.total += total;
+      this.count += data.length;
+      return;
+    }
+    const { values, share } = weightsFor(this.name, sampleWeight, shape);
+    for (let i = 0; i < data.length; i++) {
+      const weight = values.data[values.offset + Math.floor(i / share)];
+      this.total += weight * data[i];
+      this.count += weight;
+    }
+  }
+
+  result(): number {
+    return this.count === 0 ? 0 : this.total / this.count;
+  }
+
+  reset(): void {
+    this.total = 0;
+    this.count = 0;
+  }
+}
+
+/** Common to all metrics: the key in the logs. */
+export interface MetricOptions {
+  /** Default: the metric's own name. */
+  name?: string;
+}
+
+/** Thresholds, one or several. */
+export interface ConfusionOptions extends MetricOptions {
+  /** Predictions above it count as positive. A list gives a list of results. Default 0.5. */
+  thresholds?: number | readonly number[];
+}
+
+/** True positives over a sum of weights, at one or several thresholds; 0 where that sum is 0. */
+export class ConfusionRatio implements Metric {
+  readonly name: string;
+  private readonly thresholds: readonly number[];
+  private readonly single: boolean;
+  private readonly hits: Float64Array;
+  private readonly below: Float64Array;
+
+  constructor(
+    own: 'precision' | 'recall',
+    /** Whether the ratio is to all that is predicted positive, and not to all that is positive. */
+    private readonly ofPredicted: boolean,
+    options: ConfusionOptions,
+  ) {
+    checkOptions(own, options, ['thresholds', 'name']);
+    const { thresholds = 0.5, name = own } = options;
+    this.name = name;
+    this.single = typeof thresholds === 'number';
+    this.thresholds = typeof thresholds === 'number' ? [thresholds] : [...thresholds];
+    if (this.thresholds.length === 0) {
+      throw new ValueError(`${name}: the list of thresholds is empty; give at least one.`);
+    }
+    for (const threshold of this.thresholds) checkThreshold(name, threshold);
+    this.hits = new Float64Array(this.thresholds.length);
+    this.below = new Float64Array(this.thresholds.length);
+  }
+
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
+    const shape = comparedShape(this.name, yTrue.shape, yPred.shape);
+    const [t, p] = [flat(yTrue), flat(yPred)];
+    const weights = sampleWeight === undefined ? null : weightsFor(this.name, sampleWeight, shape);
+    for (let i = 0; i < yPred.size; i++) {
+      const weight =
+        weights === null
+          ? 1
+          : weights.values.data[weights.values.offset + Math.floor(i / weights.share)];
+      const isTrue = t.data[t.offset + i] !== 0;
+      const score = p.data[p.offset + i];
+      for (let k = 0; k < this.thresholds.length; k++) {
+        const positive = score > this.thresholds[k];
+        if (positive && isTrue) this.hits[k] += weight;
+        if (this.ofPredicted ? positive : isTrue) this.below[k] += weight;
+      }
+    }
+  }
+
+  result(): number | number[] {
+    const ratios = Array.from(this.hits, (hits, k) =>
+      this.below[k] === 0 ? 0 : hits / this.below[k],
+    );
+    return this.single ? ratios[0] : ratios;
+  }
+
+  reset(): void {
+    this.hits.fill(0);
+    this.below.fill(0);
+  }
+}
+
+export function checkThreshold(name: string, threshold: number): void {
+  if (!Number.isFinite(threshold)) {
+    throw new ValueError(`${name}: a threshold must be a finite number; got ${threshold}.`);
+  }
+}
