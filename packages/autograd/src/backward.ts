@@ -5,7 +5,7 @@ import { formatShape, ones, sameShape, type TensorType } from '@tapegrad/tensor'
 import { GradientError } from './errors.js';
 import { GraphNode, type Edge } from './node.js';
 import { Variable, toVariable, withRecording, type VariableLike } from './variable.js';
-import { sumTo, zeroOf } from './vjp-helpers.js';
+import { isBroadcastOf, sumTo, zeroOf } from './vjp-helpers.js';
 
 export interface BackwardOptions {
   /** Keep the graph, so that backward can go through it again. Default: what createGraph is. */
@@ -45,7 +45,7 @@ class Cotangents {
 }
 
 /** All nodes below the roots, latest first: an op's id is greater than those of the ops it depends on. */
-function nodesBelow(roots: readonly Variable[]): GraphNode[] {
+export function nodesBelow(roots: readonly Variable[]): GraphNode[] {
   const found = new Set<GraphNode>();
   const stack = roots.flatMap(({ node }) => (node === null ? [] : [node]));
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
@@ -93,13 +93,14 @@ function startingCotangent(result: Variable, cotangent: VariableLike | undefined
 
 /** A gradient as its input needs it: summed over broadcast axes, of the input's dtype, and of its shape or an error. */
 function fitted(node: GraphNode, g: Variable, { shape, dtype }: TensorType): Variable {
-  const sum = sameShape(g.shape, shape) ? g : sumTo(g, shape);
-  if (!sameShape(sum.shape, shape)) {
+  const same = sameShape(g.shape, shape);
+  if (!same && !isBroadcastOf(g.shape, shape)) {
     throw new GradientError(
       `backward: the rule of '${node.name}' gave a gradient of shape ${formatShape(g.shape)} for an input of shape ` +
         `${formatShape(shape)}.`,
     );
   }
+  const sum = same ? g : sumTo(g, shape);
   return sum.dtype === dtype ? sum : sum.cast(dtype);
 }
 
@@ -111,12 +112,14 @@ function walk(
   { createGraph = false, retainGraph = createGraph }: BackwardOptions,
 ): Cotangents {
   const collected = new Cotangents();
-  results.forEach((result, i) =>
-    collected.add(placeOf(result), startingCotangent(result, cotangents[i])),
-  );
   const nodes = nodesBelow(results);
   const wanted = targets === null ? null : nodesTowards(nodes, targets);
+  const kept = new Set<object>(targets?.map((x) => placeOf(x).target));
   withRecording(createGraph, () => {
+    results.forEach((result, i) => {
+      const g = startingCotangent(result, cotangents[i]);
+      collected.add(placeOf(result), createGraph ? g : g.detach());
+    });
     for (const node of nodes) {
       const slots = collected.nodes.get(node);
       if (slots === undefined || (wanted !== null && !wanted.has(node))) continue;
@@ -127,7 +130,7 @@ function walk(
         const g = node.rule.pull(node, gs, i);
         if (g !== null) collected.add(edge, fitted(node, g, node.inputs[i]));
       });
-      if (targets === null) collected.nodes.delete(node);
+      if (!kept.has(node)) collected.nodes.delete(node);
       if (!retainGraph) node.free();
     }
   });
@@ -141,7 +144,9 @@ export function backward(
   options: BackwardOptions,
 ): void {
   const { leaves } = walk([result], [cotangent], null, options);
-  for (const [leaf, g] of leaves) leaf.grad = leaf.grad === null ? g : leaf.grad.add(g);
+  withRecording(options.createGraph ?? false, () => {
+    for (const [leaf, g] of leaves) leaf.grad = leaf.grad === null ? g : leaf.grad.add(g);
+  });
 }
 
 /**

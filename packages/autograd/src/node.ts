@@ -21,10 +21,17 @@ export interface Edge {
 
 let count = 0;
 
+/** Shape and dtype alone: a node that held the tensors would keep their elements alive. */
+function typeOf({ dtype, shape }: TensorType): TensorType {
+  return { dtype, shape };
+}
+
 /** An op that ran: where its inputs came from, and what its rule needs to pass a gradient back. */
 export class GraphNode {
   /** Counts up as the program runs, so inputs always have a smaller id than what was computed from them. */
   readonly id = count++;
+  readonly inputs: readonly TensorType[];
+  readonly outputs: readonly TensorType[];
   private saved: readonly Variable[] | null = [];
   private versions: readonly number[] = [];
 
@@ -32,11 +39,14 @@ export class GraphNode {
     readonly name: string,
     readonly rule: AnyRule,
     readonly attrs: object,
-    readonly inputs: readonly TensorType[],
-    readonly outputs: readonly TensorType[],
+    inputs: readonly TensorType[],
+    outputs: readonly TensorType[],
     /** One for each input; null where no gradient is wanted. */
     readonly edges: readonly (Edge | null)[],
-  ) {}
+  ) {
+    this.inputs = inputs.map(typeOf);
+    this.outputs = outputs.map(typeOf);
+  }
 
   /** Keeps values for the rule, and notes their versions. */
   save(values: readonly Variable[]): void {

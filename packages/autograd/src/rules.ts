@@ -15,7 +15,7 @@ import {
   type UpdateOp,
   type ViewOp,
 } from '@tapegrad/tensor';
-import type { AnyRule } from './node.js';
+import type { AnyRule, GraphNode } from './node.js';
 import type { Variable } from './variable.js';
 import { vjps } from './vjps.js';
 
@@ -100,20 +100,42 @@ function readListRow({ saves, each }: Row): AnyRule {
   };
 }
 
+/**
+ * The class of what a named rule gets as its saved values. Each is looked up, and checked for changes in place, when the
+ * rule asks for it: the gradient for one factor of a product does not mind that this factor itself was changed.
+ */
+function lookups(
+  getters: Readonly<Record<string, (node: GraphNode) => unknown>>,
+): new (node: GraphNode) => object {
+  class Saved {
+    constructor(readonly node: GraphNode) {}
+  }
+  for (const [name, lookup] of Object.entries(getters)) {
+    const get = function (this: Saved): unknown {
+      return lookup(this.node);
+    };
+    Object.defineProperty(Saved.prototype, name, { get });
+  }
+  return Saved;
+}
+
 function readNamedRow(row: Row, names: readonly string[], listOutput: boolean): AnyRule {
   const kept = names.map((_, i) => i).filter((i) => row.saves.includes(names[i]));
   const keepOut = row.saves.includes('out');
   const shape = <T>(outputs: readonly T[]): T | readonly T[] => (listOutput ? outputs : outputs[0]);
+  const getters = Object.fromEntries(
+    kept.map((i, at) => [names[i], (node: GraphNode): unknown => node.savedValue(at)]),
+  );
+  if (keepOut)
+    getters.out = (node) => shape(node.outputs.map((_, i) => node.savedValue(kept.length + i)));
+  const Saved = lookups(getters);
   return {
     select: (inputs, outputs) => [...kept.map((i) => inputs[i]), ...(keepOut ? outputs : [])],
     pull: (node, cotangents, index) => {
       const pull = row[names[index]];
       if (typeof pull !== 'function') return null;
-      const saved: Record<string, unknown> = {};
-      kept.forEach((i, at) => (saved[names[i]] = node.savedValue(at)));
-      if (keepOut) saved.out = shape(node.outputs.map((_, i) => node.savedValue(kept.length + i)));
       const types = Object.fromEntries(names.map((name, i) => [name, node.inputs[i]]));
-      return (pull as Pull)(shape(cotangents), saved, {
+      return (pull as Pull)(shape(cotangents), new Saved(node), {
         attrs: node.attrs,
         types,
         out: shape(node.outputs),

@@ -2,25 +2,48 @@
  * Functions that turn a function into its derivatives.
  */
 import { ShapeError, eye, formatShape } from '@tapegrad/tensor';
-import { gradients } from './backward.js';
+import { gradients, nodesBelow, type BackwardOptions } from './backward.js';
 import { GradientError } from './errors.js';
 import { GraphNode } from './node.js';
 import { edgeTo, ops } from './ops.js';
 import { Variable, isRecording, toVariable, withRecording, type VariableLike } from './variable.js';
+import { zeroOf } from './vjp-helpers.js';
 
 type Differentiable = (...inputs: Variable[]) => Variable;
 
+/** A function that ran on inputs of its own. */
+interface Traced {
+  readonly inputs: readonly Variable[];
+  readonly value: Variable;
+  /** Whether the value, and so the gradients, depend on Variables from outside: then they too must be differentiable. */
+  readonly nested: boolean;
+}
+
 /**
- * Fresh inputs for a derivative: leaves for constants, and for Variables that are themselves part of a graph a new node above
+ * Runs f on fresh inputs: leaves for constants, and for Variables that are themselves part of a graph a new node above
  * them, so that the derivative is with respect to this argument alone and can be differentiated further.
  */
-function freshInputs(inputs: readonly VariableLike[]): { inputs: Variable[]; nested: boolean } {
-  const variables = inputs.map((x) => toVariable(x));
-  const nested = isRecording() && variables.some((x) => x.requiresGrad);
-  return {
-    inputs: variables.map((x) => (nested && x.requiresGrad ? ops.identity(x) : leaf(x))),
-    nested,
-  };
+function trace(f: Differentiable, args: readonly VariableLike[]): Traced {
+  const outer = isRecording();
+  const inputs = args.map((arg) => {
+    const x = toVariable(arg);
+    return outer && x.requiresGrad ? ops.identity(x) : leaf(x);
+  });
+  const value = withRecording(true, () => f(...inputs));
+  return { inputs, value, nested: outer && reachesOutside(value, inputs) };
+}
+
+/** Whether a value depends on more than constants and its inputs: on what lies below these, or on what f closes over. */
+function reachesOutside(value: Variable, inputs: readonly Variable[]): boolean {
+  if (inputs.some((x) => x.node !== null)) return true;
+  const own = new Set<object>(inputs);
+  const isOutside = (x: Variable): boolean => x.requiresGrad && x.node === null && !own.has(x);
+  return (
+    isOutside(value) ||
+    nodesBelow([value]).some(({ edges }) =>
+      edges.some((edge) => edge?.target instanceof Variable && isOutside(edge.target)),
+    )
+  );
 }
 
 /** A new leaf of the same value; float values only can carry a gradient. */
@@ -28,14 +51,25 @@ function leaf(x: Variable): Variable {
   return new Variable(x.value, x.dtype === 'float32' || x.dtype === 'float64');
 }
 
-function scalarResult(name: string, result: Variable): Variable {
+/** The gradients of a value; zeros when it depends on nothing. */
+function pull(
+  value: Variable,
+  inputs: readonly Variable[],
+  cotangent: VariableLike | undefined,
+  options: BackwardOptions,
+): Variable[] {
+  return value.requiresGrad
+    ? gradients([value], inputs, [cotangent], options)
+    : inputs.map((x) => zeroOf(x));
+}
+
+function requireScalar(name: string, result: Variable): void {
   if (result.size !== 1) {
     throw new GradientError(
       `${name}: the function must return a scalar; it returned shape ${formatShape(result.shape)}. Reduce it with sum() or ` +
         `mean(), or use vjp or jacobian.`,
     );
   }
-  return result;
 }
 
 /**
@@ -51,12 +85,12 @@ export function valueAndGrad(
   f: Differentiable,
 ): (...inputs: VariableLike[]) => [Variable, Variable[]] {
   return (...args) => {
-    const { inputs, nested } = freshInputs(args);
-    const value = withRecording(true, () => scalarResult('valueAndGrad', f(...inputs)));
-    const grads = value.requiresGrad
-      ? gradients([value], inputs, [], { createGraph: nested })
-      : inputs.map((x) => x.mul(0).detach());
-    return [nested ? value : value.detach(), grads];
+    const { inputs, value, nested } = trace(f, args);
+    requireScalar('valueAndGrad', value);
+    return [
+      nested ? value : value.detach(),
+      pull(value, inputs, undefined, { createGraph: nested }),
+    ];
   };
 }
 
@@ -86,12 +120,14 @@ export function vjp(
   f: Differentiable,
   ...args: VariableLike[]
 ): [Variable, (cotangent: VariableLike) => Variable[]] {
-  const { inputs, nested } = freshInputs(args);
-  const value = withRecording(true, () => f(...inputs));
+  const { inputs, value, nested } = trace(f, args);
   return [
     nested ? value : value.detach(),
-    (cotangent) =>
-      gradients([value], inputs, [cotangent], { retainGraph: true, createGraph: nested }),
+    (given) => {
+      const cotangent = toVariable(given, value.dtype);
+      const createGraph = isRecording() && (nested || cotangent.requiresGrad);
+      return pull(value, inputs, cotangent, { retainGraph: true, createGraph });
+    },
   ];
 }
 
@@ -157,24 +193,26 @@ export function customGradient(rule: {
     const inputs = args.map((x) => toVariable(x));
     const value = withRecording(false, () => rule.forward(...inputs)).value;
     if (!isRecording() || !inputs.some((x) => x.requiresGrad)) return new Variable(value);
-    // The rule gives all gradients at once; backward asks for them one by one.
-    let answered: { g: Variable; gradients: readonly (Variable | null)[] } | null = null;
+    // The rule gives all gradients at once; one walk of backward asks for them one by one, with the same list of cotangents.
+    const answers = new WeakMap<readonly Variable[], readonly (Variable | null)[]>();
     const node = new GraphNode(
       rule.name,
       {
         select: (xs, ys) => [...xs, ...ys],
-        pull: (self, [g], index) => {
-          if (answered?.g !== g) {
-            const saved = inputs.map((_, i) => self.savedValue(i));
-            answered = { g, gradients: rule.backward(g, saved, self.savedValue(inputs.length)) };
+        pull: (self, cotangents, index) => {
+          let answer = answers.get(cotangents);
+          if (answer === undefined) {
+            const saved = self.inputs.map((_, i) => self.savedValue(i));
+            answer = rule.backward(cotangents[0], saved, self.savedValue(saved.length));
+            answers.set(cotangents, answer);
           }
-          if (answered.gradients.length !== inputs.length) {
+          if (answer.length !== self.inputs.length) {
             throw new GradientError(
-              `customGradient: backward of '${rule.name}' must return ${inputs.length} gradients, one for each input; got ` +
-                `${answered.gradients.length}.`,
+              `customGradient: backward of '${rule.name}' must return ${self.inputs.length} gradients, one for each input; got ` +
+                `${answer.length}.`,
             );
           }
-          return answered.gradients[index];
+          return answer[index];
         },
       },
       {},

@@ -22,6 +22,12 @@ export function zeroOf({ shape, dtype }: TensorType): Variable {
   return new Variable(zeros(shape, dtype));
 }
 
+/** Whether a tensor of shape `shape` could have been broadcast to shape `wide`. */
+export function isBroadcastOf(wide: Shape, shape: Shape): boolean {
+  const extra = wide.length - shape.length;
+  return extra >= 0 && shape.every((n, i) => n === 1 || n === wide[i + extra]);
+}
+
 /** Sums a gradient over the axes along which an input of shape `shape` was repeated by broadcasting. */
 export function sumTo(g: Variable, shape: Shape): Variable {
   const extra = g.rank - shape.length;
@@ -61,6 +67,16 @@ export function shareAmongEqual(
 /** Where a > b all of g, where they are equal half of it. */
 export function greaterShare(g: Variable, a: Variable, b: Variable): Variable {
   return ops.where(a.greater(b), g, ops.where(a.equal(b), g.mul(0.5), 0));
+}
+
+/** x with 1 in the place of 0, to divide by where what is divided is 0 too. */
+export function nonZero(x: Variable): Variable {
+  return ops.where(x.equal(0), 1, x);
+}
+
+/** a with 1 in the place of 0 where the exponent b is 0 too, so that 0·a^(b−1) is 0 there and not 0·∞. */
+export function powerBase(a: Variable, b: Variable): Variable {
+  return ops.where(a.equal(0).logicalAnd(b.equal(0)), 1, a);
 }
 
 /** For each element, the product of all others over `axis`, right also where elements are 0. */
@@ -141,8 +157,9 @@ export function matmulGradient(
   }
   if (right.rank === 2 && left.rank > 2 && !tA) {
     // One matrix for the whole batch: its gradient is one product over all rows, not a sum of many.
-    const rows = left.reshape([-1, left.shape[left.rank - 1]]);
-    const cotangents = full.reshape([-1, full.shape[full.rank - 1]]);
+    const count = sizeOf(left.shape.slice(0, -1));
+    const rows = left.reshape([count, left.shape[left.rank - 1]]);
+    const cotangents = full.reshape([count, full.shape[full.rank - 1]]);
     return matmulGradient('b', cotangents, rows, right, { transposeB: tB }).reshape(b.shape);
   }
   const gradient = tB
@@ -156,9 +173,9 @@ export function dotGradient(which: 'a' | 'b', g: Variable, a: Variable, b: Varia
   const over = Math.max(b.rank - 2, 0);
   const order = [over, ...b.shape.map((_, i) => i).filter((i) => i !== over)];
   const k = b.shape[over];
-  const left = a.reshape([a.size / Math.max(k, 1), k]);
+  const left = a.reshape([sizeOf(a.shape.slice(0, -1)), k]);
   const moved = b.transpose(order);
-  const right = moved.reshape([k, b.size / Math.max(k, 1)]);
+  const right = moved.reshape([k, sizeOf(moved.shape.slice(1))]);
   const full = g.reshape([left.shape[0], right.shape[1]]);
   if (which === 'a') return ops.matmul(full, right, { transposeB: true }).reshape(a.shape);
   const gradient = ops.matmul(left, full, { transposeA: true }).reshape(moved.shape);
