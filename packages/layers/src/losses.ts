@@ -359,5 +359,5 @@ export const lossNames = Object.keys(TABLE) as LossName[];
  */
 export function getLoss(id: LossId): Loss {
   if (typeof id === 'function') return { name: id.name === '' ? 'loss' : id.name, perSample: id };
-  return typeof id === 'object' ? id : lookup('loss', TABLE, id)();
+  return typeof id === 'object' && id !== null ? id : lookup('loss', TABLE, id)();
 }

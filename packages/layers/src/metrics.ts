@@ -310,7 +310,7 @@ export function getMetric(id: MetricId, context?: MetricContext): Metric {
   if (typeof id === 'function') {
     return lossMetric({ name: id.name === '' ? 'metric' : id.name, perSample: id });
   }
-  if (typeof id === 'object') return 'perSample' in id ? lossMetric(id) : id;
+  if (typeof id === 'object' && id !== null) return 'perSample' in id ? lossMetric(id) : id;
   if (isIn(RESOLVED, id)) {
     if (context === undefined) {
       throw new ValueError(

@@ -2,7 +2,7 @@
  * Targets beside predictions: brought to the same shape where there is no doubt, refused where there is.
  */
 import { ShapeError, ValueError, formatShape, sameShape, type Shape } from '@tapegrad/tensor';
-import { Variable } from '@tapegrad/autograd';
+import type { Variable } from '@tapegrad/autograd';
 
 /** True when the shapes differ at most in a last axis of size 1, as [32] and [32, 1] do. */
 function sameButLastOne(a: Shape, b: Shape): boolean {
