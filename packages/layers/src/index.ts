@@ -1,1 +1,54 @@
-export {};
+/** @tapegrad/layers: Keras's vocabulary on Variables. */
+export { NotCompiledError, UnknownNameError } from './errors.js';
+export {
+  Layer,
+  Weight,
+  type BatchShape,
+  type CallContext,
+  type LayerOptions,
+  type WeightOptions,
+} from './layer.js';
+export {
+  Activation,
+  Dense,
+  Dropout,
+  Flatten,
+  Reshape,
+  type DenseOptions,
+  type DropoutOptions,
+} from './core.js';
+export { Model, Sequential, type TrainOnBatchOptions, type CompileOptions } from './model.js';
+export type { EvaluateOptions, FitOptions, Verbosity } from './fit.js';
+export type { ClassWeight } from './data.js';
+
+// Functions by name: `losses.huber({ delta: 2 })`. Names alone will do where the standard settings are meant.
+export * as activations from './activations.js';
+export * as initializers from './initializers.js';
+export * as losses from './losses.js';
+export * as metrics from './metrics.js';
+export * as regularizers from './regularizers.js';
+export type { ActivationId, ActivationName } from './activations.js';
+export type { Initializer, InitializerId, InitializerName } from './initializers.js';
+export type { Loss, LossId, LossName } from './losses.js';
+export type { Metric, MetricId, MetricName } from './metrics.js';
+export type { Regularizer, RegularizerId, RegularizerName } from './regularizers.js';
+
+export {
+  Adadelta,
+  Adagrad,
+  Adam,
+  AdamW,
+  Adamax,
+  Ftrl,
+  Nadam,
+  Optimizer,
+  RMSprop,
+  SGD,
+  type OptimizerId,
+  type OptimizerName,
+  type OptimizerOptions,
+  type OptimizerState,
+} from './optimizers/index.js';
+export * as schedules from './optimizers/schedules.js';
+export type { Schedule } from './optimizers/schedules.js';
+export * from './callbacks.js';

@@ -1,0 +1,56 @@
+/**
+ * What all lessons share: the options of the command line, the seed, and the file of results.
+ *
+ * --seed N     another seed than 1337; the same seed gives the same numbers, bit for bit
+ * --json FILE  write { program, seed, seconds, metrics } there
+ * --quiet      print nothing but errors
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { setSeed } from 'tapegrad';
+
+export interface Lesson {
+  /** Prints, unless quiet. */
+  print: (...values: unknown[]) => void;
+  /** For fit and evaluate: a progress bar, or nothing when quiet. */
+  verbose: 0 | 1;
+  /** Ends the lesson: prints the results and the time, and writes the file. */
+  finish: (metrics: Record<string, number>) => Promise<void>;
+}
+
+/** Reads the options and sets the seed. */
+export function beginLesson(program: string): Lesson {
+  const { values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: '1337' },
+      json: { type: 'string' },
+      quiet: { type: 'boolean', default: false },
+    },
+  });
+  const seed = Number(values.seed);
+  if (!Number.isInteger(seed))
+    throw new RangeError(`--seed needs a whole number; got '${values.seed}'`);
+  setSeed(seed);
+
+  const begin = performance.now();
+  const print = (...output: unknown[]): void => {
+    if (!values.quiet) console.log(...output);
+  };
+  return {
+    print,
+    verbose: values.quiet ? 0 : 1,
+    finish: async (metrics) => {
+      const seconds = (performance.now() - begin) / 1000;
+      for (const [name, value] of Object.entries(metrics))
+        print(`${name}: ${value.toPrecision(5)}`);
+      print(`${program}, seed ${seed}: ${seconds.toFixed(1)} s`);
+      if (values.json !== undefined) {
+        await writeFile(
+          values.json,
+          `${JSON.stringify({ program, seed, seconds, metrics }, null, 2)}\n`,
+        );
+      }
+    },
+  };
+}

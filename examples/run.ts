@@ -1,0 +1,15 @@
+/** `npm run tutorial -- NAME [options]`: runs a lesson by its name. The options are those of lesson.ts. */
+const lessons: Record<string, string> = {
+  regressor: './01-regressor.ts',
+  classifier: './02-classifier.ts',
+};
+
+const name = process.argv.slice(2).find((argument) => argument in lessons);
+if (name === undefined) {
+  console.error(
+    `Which lesson? One of: ${Object.keys(lessons).join(', ')}. For example: npm run tutorial -- regressor`,
+  );
+  process.exitCode = 1;
+} else {
+  await import(lessons[name]);
+}

@@ -1,0 +1,211 @@
+/**
+ * The loops over epochs and batches behind `fit` and `evaluate`.
+ */
+import { ValueError, defaultGenerator, type TensorLike } from '@tapegrad/tensor';
+import { History, type CallbackLike, type Logs, type TrainContext } from './callbacks.js';
+import { prepareSamples, splitSamples, takeBatch, type ClassWeight, type Samples } from './data.js';
+import type { Model } from './model.js';
+import { progressFor } from './progress.js';
+import { Progress, testStep, trainStep, type Compiled } from './training.js';
+
+/** 0: silent; 1: a progress bar; 2: a line for each epoch. */
+export type Verbosity = 0 | 1 | 2;
+
+export interface FitOptions {
+  /** Samples in a step. Default 32. The last batch of an epoch may be smaller. */
+  batchSize?: number;
+  /** The number of the last epoch. Default 1. */
+  epochs?: number;
+  /** Where to begin to count, when a training goes on. Default 0. */
+  initialEpoch?: number;
+  /** Whether to draw a new order of the samples for each epoch (from the default generator's stream 'shuffle'). Default true. */
+  shuffle?: boolean;
+  /** The share of the samples, taken from the end before shuffling, to validate with. */
+  validationSplit?: number;
+  /** Samples to validate with after each epoch: [x, y] or [x, y, sampleWeight]. */
+  validationData?:
+    readonly [TensorLike, TensorLike] | readonly [TensorLike, TensorLike, TensorLike];
+  /** A weight for the loss of each sample. */
+  sampleWeight?: TensorLike;
+  /** A weight for the loss of each class. */
+  classWeight?: ClassWeight;
+  callbacks?: readonly CallbackLike[];
+  /** Default 1. */
+  verbose?: Verbosity;
+  /** Aborting it ends the training after the current batch; `fit` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface EvaluateOptions {
+  /** Default 32. */
+  batchSize?: number;
+  sampleWeight?: TensorLike;
+  /** Default 1. */
+  verbose?: Verbosity;
+  signal?: AbortSignal;
+}
+
+/** How long, in milliseconds, the loops run before they let others run. */
+const YIELD_AFTER = 30;
+
+/** Lets timers, input and rendering have their turn every now and then. When it does so changes nothing in the results. */
+class Yielder {
+  private last = performance.now();
+
+  /** True when it is time to await `turn()`. */
+  due(): boolean {
+    return performance.now() - this.last > YIELD_AFTER;
+  }
+
+  async turn(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (typeof setImmediate === 'function') setImmediate(resolve);
+      else setTimeout(resolve, 0);
+    });
+    this.last = performance.now();
+  }
+}
+
+function checkWhole(who: string, what: string, n: number, least: number): number {
+  if (!Number.isInteger(n) || n < least) {
+    throw new ValueError(`${who}: ${what} must be a whole number of ${least} or more; got ${n}.`);
+  }
+  return n;
+}
+
+/** See `Model.fit`. */
+export async function fit(
+  model: Model,
+  compiled: Compiled,
+  x: TensorLike,
+  y: TensorLike,
+  options: FitOptions,
+): Promise<History> {
+  const who = `${model.name}.fit`;
+  const { shuffle = true, verbose = 1, callbacks = [], signal } = options;
+  const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
+  const epochs = checkWhole(who, 'epochs', options.epochs ?? 1, 0);
+  const initialEpoch = checkWhole(who, 'initialEpoch', options.initialEpoch ?? 0, 0);
+  const [samples, validation] = trainingData(who, x, y, options);
+  const n = samples.x.shape[0];
+  const batchesPerEpoch = Math.ceil(n / batchSize);
+
+  const running = new Progress(compiled);
+  const history = new History();
+  const logNames =
+    validation === null ? running.names : [...running.names, ...running.names.map(validationName)];
+  const context: TrainContext = { model, epochs, initialEpoch, batchesPerEpoch, logNames };
+  const all: readonly CallbackLike[] = [history, ...(await progressFor(verbose)), ...callbacks];
+  const yielder = new Yielder();
+
+  model.stopTraining = false;
+  let logs: Logs = {};
+  for (const c of all) await c.onTrainBegin?.(context);
+  for (let epoch = initialEpoch; epoch < epochs && !model.stopTraining; epoch++) {
+    for (const c of all) await c.onEpochBegin?.(epoch);
+    const order = shuffle ? defaultGenerator().stream('shuffle').permutation(n) : null;
+    running.reset();
+    for (let batch = 0; batch < batchesPerEpoch && !model.stopTraining; batch++) {
+      signal?.throwIfAborted();
+      for (const c of all) if (c.onBatchBegin) await c.onBatchBegin(batch);
+      const taken = takeBatch(
+        samples,
+        batch * batchSize,
+        Math.min((batch + 1) * batchSize, n),
+        order,
+      );
+      const { loss, yPred } = trainStep(model, compiled, taken);
+      running.add(loss, taken.y, yPred);
+      const batchLogs = running.logs();
+      for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
+      if (yielder.due()) await yielder.turn();
+    }
+    logs = running.logs();
+    if (validation !== null) {
+      const results = await testAll(model, compiled, validation, { batchSize, signal });
+      const named = Object.entries(results).map(
+        ([name, value]) => [validationName(name), value] as const,
+      );
+      logs = { ...logs, ...Object.fromEntries(named) };
+    }
+    for (const c of all) await c.onEpochEnd?.(epoch, logs);
+  }
+  for (const c of all) await c.onTrainEnd?.(logs);
+  return history;
+}
+
+/** loss → valLoss */
+function validationName(name: string): string {
+  return `val${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+}
+
+function trainingData(
+  who: string,
+  x: TensorLike,
+  y: TensorLike,
+  options: FitOptions,
+): [Samples, Samples | null] {
+  const { validationSplit, validationData } = options;
+  const samples = prepareSamples(who, x, y, options);
+  if (validationData !== undefined) {
+    if (validationSplit !== undefined) {
+      throw new ValueError(`${who}: give either validationSplit or validationData, not both.`);
+    }
+    const [xVal, yVal, sampleWeight] = validationData;
+    return [samples, prepareSamples(who, xVal, yVal, { sampleWeight })];
+  }
+  return validationSplit === undefined
+    ? [samples, null]
+    : splitSamples(who, samples, validationSplit);
+}
+
+/** Loss and metrics over all samples. */
+async function testAll(
+  model: Model,
+  compiled: Compiled,
+  samples: Samples,
+  options: {
+    batchSize: number;
+    signal?: AbortSignal;
+    onBatch?: (batch: number, logs: Logs) => void;
+  },
+): Promise<Record<string, number>> {
+  const n = samples.x.shape[0];
+  const running = new Progress(compiled);
+  const yielder = new Yielder();
+  for (let from = 0; from < n; from += options.batchSize) {
+    options.signal?.throwIfAborted();
+    const taken = takeBatch(samples, from, Math.min(from + options.batchSize, n), null);
+    const { loss, yPred } = testStep(model, compiled, taken);
+    running.add(loss, taken.y, yPred);
+    options.onBatch?.(from / options.batchSize, running.logs());
+    if (yielder.due()) await yielder.turn();
+  }
+  return running.logs();
+}
+
+/** See `Model.evaluate`. */
+export async function evaluate(
+  model: Model,
+  compiled: Compiled,
+  x: TensorLike,
+  y: TensorLike,
+  options: EvaluateOptions,
+): Promise<Record<string, number>> {
+  const who = `${model.name}.evaluate`;
+  const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
+  const samples = prepareSamples(who, x, y, { sampleWeight: options.sampleWeight });
+  const [bar] = await progressFor(options.verbose ?? 1);
+  const batchesPerEpoch = Math.ceil(samples.x.shape[0] / batchSize);
+  const logNames = new Progress(compiled).names;
+  await bar?.onTrainBegin?.({ model, epochs: 1, initialEpoch: 0, batchesPerEpoch, logNames });
+  await bar?.onEpochBegin?.(0);
+  const logs = await testAll(model, compiled, samples, {
+    batchSize,
+    signal: options.signal,
+    onBatch: (batch, soFar) => void bar?.onBatchEnd?.(batch, soFar),
+  });
+  await bar?.onEpochEnd?.(0, logs);
+  await bar?.onTrainEnd?.(logs);
+  return logs;
+}
