@@ -294,6 +294,9 @@ const TABLE = {
 /** The name of any initializer. */
 export type InitializerName = keyof typeof TABLE;
 
+/** All names. */
+export const initializerNames = Object.keys(TABLE) as InitializerName[];
+
 /** How an initializer is given: by name, with its default options, or as a function. */
 export type InitializerId = InitializerName | Initializer;
 

@@ -21,6 +21,7 @@ import {
   MeanMetric,
   checkThreshold,
   flat,
+  inPrecisionOf,
   type ConfusionOptions,
   type Metric,
   type MetricOptions,
@@ -111,9 +112,10 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
   return new MeanMetric(name, (yTrue, yPred) => {
     const shape = comparedShape(name, yTrue.shape, yPred.shape);
     const [t, p] = [flat(yTrue), flat(yPred)];
+    const limit = inPrecisionOf(yPred, threshold);
     const hits = new Uint8Array(yPred.size);
     for (let i = 0; i < hits.length; i++) {
-      const positive = p.data[p.offset + i] > threshold;
+      const positive = p.data[p.offset + i] > limit;
       hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
     }
     return { shape, data: hits };

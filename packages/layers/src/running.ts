@@ -147,6 +147,7 @@ export class ConfusionRatio implements Metric {
     const shape = comparedShape(this.name, yTrue.shape, yPred.shape);
     const [t, p] = [flat(yTrue), flat(yPred)];
     const weights = sampleWeight === undefined ? null : weightsFor(this.name, sampleWeight, shape);
+    const limits = this.thresholds.map((threshold) => inPrecisionOf(yPred, threshold));
     for (let i = 0; i < yPred.size; i++) {
       const weight =
         weights === null
@@ -154,8 +155,8 @@ export class ConfusionRatio implements Metric {
           : weights.values.data[weights.values.offset + Math.floor(i / weights.share)];
       const isTrue = t.data[t.offset + i] !== 0;
       const score = p.data[p.offset + i];
-      for (let k = 0; k < this.thresholds.length; k++) {
-        const positive = score > this.thresholds[k];
+      for (let k = 0; k < limits.length; k++) {
+        const positive = score > limits[k];
         if (positive && isTrue) this.hits[k] += weight;
         if (this.ofPredicted ? positive : isTrue) this.below[k] += weight;
       }
@@ -179,4 +180,9 @@ export function checkThreshold(name: string, threshold: number): void {
   if (!Number.isFinite(threshold)) {
     throw new ValueError(`${name}: a threshold must be a finite number; got ${threshold}.`);
   }
+}
+
+/** A threshold as the predictions can hold it: a float32 0.3 lies above the float64 0.3, and is not above its threshold. */
+export function inPrecisionOf(yPred: Tensor, threshold: number): number {
+  return yPred.dtype === 'float32' ? Math.fround(threshold) : threshold;
 }
