@@ -5,3 +5,6 @@ export class UnknownNameError extends TapegradError {}
 
 /** Training, evaluating … before `compile` has settled how. */
 export class NotCompiledError extends TapegradError {}
+
+/** A file that cannot be read or written, or that holds something else than it should. */
+export class FileError extends TapegradError {}

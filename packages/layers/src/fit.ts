@@ -2,7 +2,13 @@
  * The loops over epochs and batches behind `fit` and `evaluate`.
  */
 import { ValueError, defaultGenerator, type TensorLike } from '@tapegrad/tensor';
-import { History, type CallbackLike, type Logs, type TrainContext } from './callbacks.js';
+import {
+  History,
+  checkCallbacks,
+  type CallbackLike,
+  type Logs,
+  type TrainContext,
+} from './callbacks/base.js';
 import { prepareSamples, splitSamples, takeBatch, type ClassWeight, type Samples } from './data.js';
 import type { Model } from './model.js';
 import { progressFor } from './progress.js';
@@ -86,6 +92,7 @@ export async function fit(
   const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
   const epochs = checkWhole(who, 'epochs', options.epochs ?? 1, 0);
   const initialEpoch = checkWhole(who, 'initialEpoch', options.initialEpoch ?? 0, 0);
+  checkCallbacks(who, callbacks);
   const [samples, validation] = trainingData(who, x, y, options);
   const n = samples.x.shape[0];
   const batchesPerEpoch = Math.ceil(n / batchSize);
@@ -95,42 +102,49 @@ export async function fit(
   const logNames =
     validation === null ? running.names : [...running.names, ...running.names.map(validationName)];
   const context: TrainContext = { model, epochs, initialEpoch, batchesPerEpoch, logNames };
-  const all: readonly CallbackLike[] = [history, ...(await progressFor(verbose)), ...callbacks];
+  const display = await progressFor(verbose, 'training');
+  const shown = display === null ? [] : [display];
+  const all: readonly CallbackLike[] = [history, ...shown, ...callbacks];
   const yielder = new Yielder();
 
   model.stopTraining = false;
   let logs: Logs = {};
-  for (const c of all) await c.onTrainBegin?.(context);
-  for (let epoch = initialEpoch; epoch < epochs && !model.stopTraining; epoch++) {
-    for (const c of all) await c.onEpochBegin?.(epoch);
-    const order = shuffle ? defaultGenerator().stream('shuffle').permutation(n) : null;
-    running.reset();
-    for (let batch = 0; batch < batchesPerEpoch && !model.stopTraining; batch++) {
+  try {
+    for (const c of all) await c.onTrainBegin?.(context);
+    for (let epoch = initialEpoch; epoch < epochs && !model.stopTraining; epoch++) {
+      for (const c of all) await c.onEpochBegin?.(epoch);
+      const order = shuffle ? defaultGenerator().stream('shuffle').permutation(n) : null;
+      running.reset();
+      for (let batch = 0; batch < batchesPerEpoch && !model.stopTraining; batch++) {
+        signal?.throwIfAborted();
+        for (const c of all) if (c.onBatchBegin) await c.onBatchBegin(batch);
+        const taken = takeBatch(
+          samples,
+          batch * batchSize,
+          Math.min((batch + 1) * batchSize, n),
+          order,
+        );
+        const { loss, yPred } = trainStep(model, compiled, taken);
+        running.add(loss, taken.y, yPred);
+        const batchLogs = running.logs();
+        for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
+        if (yielder.due()) await yielder.turn();
+      }
       signal?.throwIfAborted();
-      for (const c of all) if (c.onBatchBegin) await c.onBatchBegin(batch);
-      const taken = takeBatch(
-        samples,
-        batch * batchSize,
-        Math.min((batch + 1) * batchSize, n),
-        order,
-      );
-      const { loss, yPred } = trainStep(model, compiled, taken);
-      running.add(loss, taken.y, yPred);
-      const batchLogs = running.logs();
-      for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
-      if (yielder.due()) await yielder.turn();
+      logs = running.logs();
+      if (validation !== null) {
+        const results = await testAll(model, compiled, validation, { batchSize, signal });
+        const named = Object.entries(results).map(
+          ([name, value]) => [validationName(name), value] as const,
+        );
+        logs = { ...logs, ...Object.fromEntries(named) };
+      }
+      for (const c of all) await c.onEpochEnd?.(epoch, logs);
     }
-    logs = running.logs();
-    if (validation !== null) {
-      const results = await testAll(model, compiled, validation, { batchSize, signal });
-      const named = Object.entries(results).map(
-        ([name, value]) => [validationName(name), value] as const,
-      );
-      logs = { ...logs, ...Object.fromEntries(named) };
-    }
-    for (const c of all) await c.onEpochEnd?.(epoch, logs);
+    for (const c of all) await c.onTrainEnd?.(logs);
+  } finally {
+    display?.close();
   }
-  for (const c of all) await c.onTrainEnd?.(logs);
   return history;
 }
 
@@ -195,17 +209,20 @@ export async function evaluate(
   const who = `${model.name}.evaluate`;
   const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
   const samples = prepareSamples(who, x, y, { sampleWeight: options.sampleWeight });
-  const [bar] = await progressFor(options.verbose ?? 1);
+  const display = await progressFor(options.verbose ?? 1, 'evaluation');
   const batchesPerEpoch = Math.ceil(samples.x.shape[0] / batchSize);
   const logNames = new Progress(compiled).names;
-  await bar?.onTrainBegin?.({ model, epochs: 1, initialEpoch: 0, batchesPerEpoch, logNames });
-  await bar?.onEpochBegin?.(0);
-  const logs = await testAll(model, compiled, samples, {
-    batchSize,
-    signal: options.signal,
-    onBatch: (batch, soFar) => void bar?.onBatchEnd?.(batch, soFar),
-  });
-  await bar?.onEpochEnd?.(0, logs);
-  await bar?.onTrainEnd?.(logs);
-  return logs;
+  display?.onTrainBegin({ model, epochs: 1, initialEpoch: 0, batchesPerEpoch, logNames });
+  display?.onEpochBegin(0);
+  try {
+    const logs = await testAll(model, compiled, samples, {
+      batchSize,
+      signal: options.signal,
+      onBatch: (batch, soFar) => display?.onBatchEnd(batch, soFar),
+    });
+    display?.onEpochEnd(0, logs);
+    return logs;
+  } finally {
+    display?.close();
+  }
 }

@@ -1,5 +1,5 @@
 /** @tapegrad/layers: Keras's vocabulary on Variables. */
-export { NotCompiledError, UnknownNameError } from './errors.js';
+export { FileError, NotCompiledError, UnknownNameError } from './errors.js';
 export {
   Layer,
   Weight,
@@ -51,4 +51,4 @@ export {
 } from './optimizers/index.js';
 export * as schedules from './optimizers/schedules.js';
 export type { Schedule } from './optimizers/schedules.js';
-export * from './callbacks.js';
+export * from './callbacks/index.js';

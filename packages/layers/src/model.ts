@@ -11,7 +11,7 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { noGrad, type Variable } from '@tapegrad/autograd';
-import type { History } from './callbacks.js';
+import type { History } from './callbacks/index.js';
 import { prepareSamples, rows, type ClassWeight } from './data.js';
 import { NotCompiledError } from './errors.js';
 import { evaluate, fit, type EvaluateOptions, type FitOptions } from './fit.js';
