@@ -1,5 +1,5 @@
 // Bundled for browsers and run without anything of Node.
-import { grad, line, ops, setSeed, tensor, toCategorical } from 'tapegrad';
+import { Dense, Sequential, grad, line, ops, setSeed, tensor, toCategorical } from 'tapegrad';
 
 export async function main() {
   expect(typeof process === 'undefined', 'there is a process');
@@ -13,7 +13,13 @@ export async function main() {
   expect(ops.sum(x.transpose().matmul(x)).item() === 261, 'a product');
   expect(grad(grad((y) => y.pow(3)))(2).item() === 12, 'a second derivative');
   expect(toCategorical([1]).size === 2, 'one-hot rows');
-  expect(line() !== undefined, 'the line');
+
+  const { x: xs, y: ys } = line();
+  const model = new Sequential([new Dense(1, { inputShape: [1] })]);
+  model.compile({ loss: 'mse', optimizer: 'sgd' });
+  await model.fit(xs, ys, { epochs: 100, verbose: 0 });
+  const [slope, intercept] = model.getWeights().map((weight) => weight.item());
+  expect(Math.abs(slope - 0.5) < 0.1 && Math.abs(intercept - 2) < 0.1, 'the line that was found');
 }
 
 function refusesCodeFromStrings() {

