@@ -7,7 +7,7 @@ export async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw new FileError(`${path}: cannot be read (${reasonOf(error)}).`);
   }
 }
@@ -30,6 +30,13 @@ export async function appendText(path: string, text: string): Promise<void> {
   }
 }
 
+/** The code and the message of Node's errors, by their fields: they may come from another realm. */
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return typeof error === 'object' && error !== null && 'message' in error
+    ? String(error.message)
+    : String(error);
 }

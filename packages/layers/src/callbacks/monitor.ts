@@ -1,7 +1,7 @@
 /**
  * Watching one of the logs, and the checks of options that the callbacks share.
  */
-import { ValueError, formatChoices } from '@tapegrad/tensor';
+import { ValueError } from '@tapegrad/tensor';
 import { UnknownNameError } from '../errors.js';
 import { lossNames } from '../losses.js';
 import { metricNames } from '../metrics.js';
@@ -60,7 +60,7 @@ export class Monitor {
       ? ' Logs that begin with val need validationData or validationSplit.'
       : '';
     return new UnknownNameError(
-      `${this.owner}: there is no log '${this.name}' to monitor; the logs are ${formatChoices(names)}.${hint}`,
+      `${this.owner}: there is no log '${this.name}' to monitor; the logs are ${names.map((name) => `'${name}'`).join(', ')}.${hint}`,
     );
   }
 }
