@@ -51,13 +51,18 @@ export function meanLoss(
   return values.mul(inShape(weight.cast(values.dtype), shape)).mean();
 }
 
+/** The mean over the last axis; of one element it is that element, without an op that computes. */
+function meanOfLast(x: Variable): Variable {
+  return x.shape[x.rank - 1] === 1 ? x.squeeze(-1) : x.mean(-1);
+}
+
 /** A loss that compares targets and predictions of one shape, averaged over the last axis. */
 function elementwise(name: string, of: (t: Variable, p: Variable) => Variable): Loss {
   return {
     name,
     perSample(yTrue, yPred) {
       const [t, p] = matched(name, yTrue, yPred);
-      return of(t, p).mean(-1);
+      return meanOfLast(of(t, p));
     },
   };
 }
@@ -229,10 +234,10 @@ export function binaryCrossentropy(options: CrossentropyOptions = {}): Loss {
       const [labels, predictions] = matched(name, yTrue, logits ?? yPred);
       const t =
         labelSmoothing === 0 ? labels : labels.mul(1 - labelSmoothing).add(labelSmoothing / 2);
-      if (logits !== undefined) return predictions.sigmoidCrossEntropy(t).mean(-1);
+      if (logits !== undefined) return meanOfLast(predictions.sigmoidCrossEntropy(t));
       const p = predictions.clip({ min: EPSILON, max: 1 - EPSILON });
       const negative = t.neg().add(1).mul(p.neg().add(1).log());
-      return t.mul(p.log()).add(negative).mean(-1).neg();
+      return meanOfLast(t.mul(p.log()).add(negative)).neg();
     },
   };
 }

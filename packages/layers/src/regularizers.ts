@@ -3,7 +3,7 @@
  */
 import { ValueError } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
-import { lookup } from './registry.js';
+import { checkOptions, lookup } from './registry.js';
 
 /** From a weight to a scalar that is added to the loss. */
 export type Regularizer = (weight: Variable) => Variable;
@@ -37,6 +37,7 @@ export function l2(factor = 0.01): Regularizer {
  * @example regularizers.l1l2({ l1: 1, l2: 0.5 })(variable([-1, 2])); // 5.5
  */
 export function l1l2(factors: { l1?: number; l2?: number } = {}): Regularizer {
+  checkOptions('l1l2', factors, ['l1', 'l2']);
   const absolute = l1(factors.l1);
   const square = l2(factors.l2);
   return (w) => absolute(w).add(square(w));

@@ -35,7 +35,6 @@ export type OptimizerId = OptimizerName | Optimizer;
  * A new optimizer by name, or one as it is.
  *
  * @throws UnknownNameError listing the known names
- * @example getOptimizer('sgd').learningRate; // 0.01
  */
 export function getOptimizer(id: OptimizerId): Optimizer {
   return isOptimizer(id) ? id : lookup('optimizer', TABLE, id)();

@@ -32,7 +32,7 @@ function periods(name: string, options: DecayOptions): Schedule {
  * initialLearningRate · decayRate ^ (step / decaySteps)
  *
  * @throws ValueError for a negative rate, or decaySteps that is not above 0
- * @example exponentialDecay({ initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5 })(20); // 0.025
+ * @example schedules.exponentialDecay({ initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5 })(20); // 0.025
  */
 export function exponentialDecay(options: DecayOptions): Schedule {
   const elapsed = periods('exponentialDecay', options);
@@ -44,7 +44,7 @@ export function exponentialDecay(options: DecayOptions): Schedule {
  * initialLearningRate / (1 + decayRate · step / decaySteps)
  *
  * @throws ValueError for a negative rate, or decaySteps that is not above 0
- * @example inverseTimeDecay({ initialLearningRate: 0.1, decaySteps: 10, decayRate: 1 })(30); // 0.025
+ * @example schedules.inverseTimeDecay({ initialLearningRate: 0.1, decaySteps: 10, decayRate: 1 })(30); // 0.025
  */
 export function inverseTimeDecay(options: DecayOptions): Schedule {
   const elapsed = periods('inverseTimeDecay', options);
@@ -68,7 +68,7 @@ export interface PolynomialDecayOptions {
  * smallest whole number that makes it reach the step.
  *
  * @throws ValueError for a negative rate or power, or decaySteps that is not above 0
- * @example polynomialDecay({ initialLearningRate: 0.1, decaySteps: 10, endLearningRate: 0 })(5); // 0.05
+ * @example schedules.polynomialDecay({ initialLearningRate: 0.1, decaySteps: 10, endLearningRate: 0 })(5); // 0.05
  */
 export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
   const name = 'polynomialDecay';
@@ -103,7 +103,7 @@ export interface CosineDecayOptions {
  * warmupTarget (Loshchilov & Hutter 2017, without restarts).
  *
  * @throws ValueError for a negative number, or decaySteps that is not above 0
- * @example cosineDecay({ initialLearningRate: 0.1, decaySteps: 10 })(5); // 0.05
+ * @example schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 10 })(5); // 0.05
  */
 export function cosineDecay(options: CosineDecayOptions): Schedule {
   const name = 'cosineDecay';
@@ -134,7 +134,7 @@ export function cosineDecay(options: CosineDecayOptions): Schedule {
  * values[0] up to and with step boundaries[0], then values[1], and so on.
  *
  * @throws ValueError unless the boundaries ascend and there is one value more than boundaries
- * @example piecewiseConstantDecay({ boundaries: [2, 5], values: [0.1, 0.05, 0.01] })(3); // 0.05
+ * @example schedules.piecewiseConstantDecay({ boundaries: [2, 5], values: [0.1, 0.05, 0.01] })(3); // 0.05
  */
 export function piecewiseConstantDecay(options: {
   boundaries: readonly number[];
