@@ -13,5 +13,7 @@ export {
 export { ops } from './ops.js';
 export { gradients, type BackwardOptions } from './backward.js';
 export { grad, valueAndGrad, vjp, jacobian, hessian, customGradient } from './transforms.js';
+export { gradcheck, type GradcheckOptions } from './gradcheck.js';
+export { GradcheckReport, type Slope } from './gradcheck-report.js';
 export type { RuleTable } from './rules.js';
-export { vjps } from './vjps.js';
+export { vjps, type DifferentiableOp } from './vjps.js';
