@@ -206,7 +206,8 @@ export abstract class Optimizer {
       this.restoredSlots(parameter, i, state.slots[i]),
     );
     const rate = checkNumber(this.name, 'learningRate', state.learningRate ?? 0);
-    if (!Number.isSafeInteger(state.iterations) || state.clock.length !== this.clock.size) {
+    const counted = Number.isSafeInteger(state.iterations) && state.iterations >= 0;
+    if (!counted || state.clock.length !== this.clock.size) {
       throw new ValueError(
         `${this.name}: the state is damaged: iterations ${state.iterations}, clock of ${state.clock.length} numbers.`,
       );
@@ -287,7 +288,9 @@ function clipOf(name: string, options: OptimizerOptions): { kind: ClipKind; limi
   const kinds = ['clipnorm', 'globalClipnorm', 'clipvalue'] as const;
   const given = kinds.filter((kind) => options[kind] !== undefined && options[kind] !== null);
   if (given.length > 1) {
-    throw new ValueError(`${name}: give one of ${given.join(' and ')}, not both.`);
+    throw new ValueError(
+      `${name}: give only one of clipnorm, globalClipnorm and clipvalue; got ${given.join(', ')}.`,
+    );
   }
   if (given.length === 0) return null;
   const limit = options[given[0]] ?? 0;
