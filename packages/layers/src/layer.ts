@@ -18,7 +18,9 @@ import {
 } from '@tapegrad/tensor';
 import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { getInitializer, type InitializerId } from './initializers.js';
+import { maskOf, setMask } from './masks.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
+import { SymbolicTensor } from './symbolic.js';
 
 /** A shape with sizes that are not known before data come: null, as a rule for the batch. */
 export type BatchShape = readonly (number | null)[];
@@ -43,10 +45,15 @@ export interface CallContext {
   readonly training: boolean;
 }
 
+/** A rule that a weight must keep: what becomes of its value after an update. */
+export type Constraint = (weight: Tensor) => Tensor;
+
 /** How a weight is made. */
 export interface WeightOptions {
   initializer?: InitializerId;
   regularizer?: RegularizerId;
+  /** Applied to the value after each update. */
+  constraint?: Constraint;
   /** False for values that no gradient reaches, such as moving averages. Default true. */
   trainable?: boolean;
 }
@@ -58,10 +65,21 @@ export class Weight extends Variable {
     value: Tensor,
     /** Whether training changes it, as long as its layer is trainable too. */
     readonly trainable: boolean,
-    readonly regularizer: Regularizer | null,
+    readonly regularizer: Regularizer | null = null,
+    readonly constraint: Constraint | null = null,
   ) {
     super(value, trainable);
   }
+}
+
+type LayerInput = VariableLike | readonly Variable[] | SymbolicTensor | readonly SymbolicTensor[];
+
+function isSymbolic(x: LayerInput): x is SymbolicTensor | readonly SymbolicTensor[] {
+  return x instanceof SymbolicTensor || (Array.isArray(x) && x[0] instanceof SymbolicTensor);
+}
+
+function isVariableList(x: VariableLike | readonly Variable[]): x is readonly Variable[] {
+  return Array.isArray(x) && x[0] instanceof Variable;
 }
 
 const counts = new Map<string, number>();
@@ -94,7 +112,7 @@ export abstract class Layer {
   /** The shape of a batch that the options promise; null when they do not say. */
   readonly batchInputShape: BatchShape | null;
   private ownWeights: Weight[] = [];
-  private builtFor: BatchShape | null = null;
+  private isBuilt = false;
   private isTrainable: boolean;
 
   constructor(options: LayerOptions = {}) {
@@ -114,43 +132,116 @@ export abstract class Layer {
   }
 
   /** The layer's function. */
-  abstract call(x: Variable, context: CallContext): Variable;
+  call(_x: Variable, _context: CallContext): Variable {
+    throw new ValueError(
+      `${this.name}: a layer must override call (or callAll, for several inputs).`,
+    );
+  }
 
   /**
    * The shape of the output. The standard answer runs the layer once on zeros; layers that know better say so.
    */
   computeOutputShape(inputShape: BatchShape): BatchShape {
-    const sample = new Variable(
-      zeros(
-        inputShape.map((n) => n ?? 1),
-        this.dtype,
-      ),
+    return this.shapesByRunning([inputShape])[0];
+  }
+
+  /** As `build`, for layers with several inputs. */
+  buildAll(inputShapes: readonly BatchShape[]): void {
+    this.build(this.only(inputShapes));
+  }
+
+  /** As `call`, for layers with several inputs or outputs. */
+  callAll(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
+    return [this.call(this.only(inputs), context)];
+  }
+
+  /** As `computeOutputShape`, for layers with several inputs or outputs. */
+  computeOutputShapes(inputShapes: readonly BatchShape[]): readonly BatchShape[] {
+    if (inputShapes.length === 1) return [this.computeOutputShape(inputShapes[0])];
+    return this.shapesByRunning(inputShapes);
+  }
+
+  private shapesByRunning(inputShapes: readonly BatchShape[]): BatchShape[] {
+    const samples = inputShapes.map(
+      (shape) =>
+        new Variable(
+          zeros(
+            shape.map((n) => n ?? 1),
+            this.dtype,
+          ),
+        ),
     );
-    const { shape } = noGrad(() => this.call(sample, { training: false }));
-    return shape.map((n, i) => (i === 0 ? inputShape[0] : n));
+    const outputs = noGrad(() => this.callAll(samples, { training: false }));
+    return outputs.map(({ shape }) => shape.map((n, i) => (i === 0 ? inputShapes[0][0] : n)));
+  }
+
+  /** The one input of a layer that takes one. */
+  private only<T>(inputs: readonly T[]): T {
+    if (inputs.length !== 1)
+      throw new ShapeError(`${this.name}: takes one input; got ${inputs.length}.`);
+    return inputs[0];
   }
 
   /**
-   * Runs the layer, making its weights first if need be.
+   * Runs the layer, making its weights first if need be. On symbolic tensors it makes a plan instead, for a `Model`.
    *
-   * @throws ShapeError naming the layer when the input does not fit
+   * @throws ShapeError naming the layer when the input does not fit, or when it has several outputs (see `applyAll`)
    */
-  apply(x: VariableLike, context: CallContext = { training: false }): Variable {
-    const input = toVariable(x);
-    this.ensureBuilt([null, ...input.shape.slice(1)]);
-    return this.call(input, context);
+  apply(x: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor;
+  apply(x: VariableLike | readonly Variable[], context?: CallContext): Variable;
+  apply(x: LayerInput, context: CallContext = { training: false }): SymbolicTensor | Variable {
+    const outputs = isSymbolic(x) ? this.applyAll(x) : this.applyAll(x, context);
+    if (outputs.length !== 1) {
+      throw new ShapeError(
+        `${this.name}: gives ${outputs.length} outputs; use applyAll, which returns a list.`,
+      );
+    }
+    return outputs[0];
   }
+
+  /** As `apply`, for layers with several outputs. */
+  applyAll(x: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[];
+  applyAll(x: VariableLike | readonly Variable[], context?: CallContext): readonly Variable[];
+  applyAll(
+    x: LayerInput,
+    context: CallContext = { training: false },
+  ): readonly SymbolicTensor[] | readonly Variable[] {
+    if (isSymbolic(x)) return this.plan(x instanceof SymbolicTensor ? [x] : x);
+    const inputs = isVariableList(x) ? x : [toVariable(x)];
+    this.ensureBuilt(...inputs.map(({ shape }) => [null, ...shape.slice(1)]));
+    return this.run(inputs, context);
+  }
+
+  private plan(inputs: readonly SymbolicTensor[]): SymbolicTensor[] {
+    const shapes = inputs.map((input) => input.shape);
+    this.ensureBuilt(...shapes);
+    const use = { layer: this, inputs };
+    return this.computeOutputShapes(shapes).map(
+      (shape, index) => new SymbolicTensor(shape, this.dtype, this.name, use, index),
+    );
+  }
+
+  /** The layer's function on a layer that is built, and what becomes of the masks. */
+  run(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
+    const outputs = this.callAll(inputs, context);
+    const mask = this.supportsMasking && inputs.length > 0 ? maskOf(inputs[0]) : null;
+    if (mask !== null) for (const y of outputs) if (maskOf(y) === null) setMask(y, mask);
+    return outputs;
+  }
+
+  /** Whether a mask of the input holds for the output as well. */
+  protected readonly supportsMasking: boolean = false;
 
   /** True once the weights are made. */
   get built(): boolean {
-    return this.builtFor !== null;
+    return this.isBuilt;
   }
 
-  /** Makes the weights for inputs of this shape unless they are made. */
-  ensureBuilt(inputShape: BatchShape): void {
-    if (this.builtFor !== null) return;
-    this.build(inputShape);
-    this.builtFor = inputShape;
+  /** Makes the weights for inputs of these shapes unless they are made. */
+  ensureBuilt(...inputShapes: readonly BatchShape[]): void {
+    if (this.isBuilt) return;
+    this.buildAll(inputShapes);
+    this.isBuilt = true;
   }
 
   /** All weights, those of layers inside included. */
@@ -179,13 +270,18 @@ export abstract class Layer {
    * @throws ValueError when the layer has a weight of that name
    */
   protected addWeight(name: string, shape: Shape, options: WeightOptions = {}): Weight {
-    const { initializer = 'glorotUniform', regularizer, trainable = true } = options;
+    const {
+      initializer = 'glorotUniform',
+      regularizer,
+      constraint = null,
+      trainable = true,
+    } = options;
     if (this.ownWeights.some((w) => w.name === name)) {
       throw new ValueError(`${this.name}: there is a weight '${name}' already.`);
     }
     const generator: Generator = defaultGenerator().stream('weights');
     const value = getInitializer(initializer)(shape, { dtype: this.dtype, generator });
-    const weight = new Weight(name, value, trainable, getRegularizer(regularizer));
+    const weight = new Weight(name, value, trainable, getRegularizer(regularizer), constraint);
     weight.requiresGrad = trainable && this.isTrainable;
     this.ownWeights.push(weight);
     return weight;

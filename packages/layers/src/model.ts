@@ -225,10 +225,10 @@ export class Sequential extends Model {
     }
   }
 
-  override call(x: Variable, context: CallContext): Variable {
-    let value = x;
-    for (const layer of this.stack) value = layer.call(value, context);
-    return value;
+  override callAll(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
+    let values = inputs;
+    for (const layer of this.stack) values = layer.run(values, context);
+    return values;
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {

@@ -82,6 +82,7 @@ export function trainStep(
   // A model that is frozen as a whole has nothing to train.
   const grads = weights.length === 0 ? [] : gradients([total], weights);
   optimizer.applyGradients(weights.map((w, i) => [w, grads[i]] as const));
+  for (const w of weights) if (w.constraint !== null) w.assign(w.constraint(w.value));
   return { loss: total.item(), yPred: yPred.value };
 }
 
