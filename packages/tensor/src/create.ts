@@ -151,8 +151,9 @@ function collect(
     throw new ShapeError(`tensor: ragged array: ${at} there is an array, elsewhere a number.`);
   }
   if (values.length !== shape[depth]) {
+    const found = values.length === 1 ? 'is 1 element' : `are ${values.length} elements`;
     throw new ShapeError(
-      `tensor: ragged array: ${at} there are ${values.length} elements, elsewhere on this axis ${shape[depth]}.`,
+      `tensor: ragged array: ${at} there ${found}, elsewhere on this axis ${shape[depth]}.`,
     );
   }
   // Not forEach, which would pass over the holes of a sparse array.
@@ -163,7 +164,8 @@ function collect(
 
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  return `a ${typeof value === 'object' ? value.constructor.name : typeof value}`;
+  const kind = typeof value === 'object' ? value.constructor.name : typeof value;
+  return `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`;
 }
 
 function converted(x: Tensor, dtype: DType): Tensor {

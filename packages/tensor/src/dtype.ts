@@ -34,8 +34,8 @@ export function dtypeOf(array: ArrayBufferView): DType {
   if (array instanceof Int32Array) return 'int32';
   if (array instanceof Uint8Array) return 'bool';
   throw new DTypeError(
-    `A ${array.constructor.name} cannot be stored; convert it to a Float32Array, Float64Array, Int32Array ` +
-      `or Uint8Array (bool) first.`,
+    `tensor: an array of type ${array.constructor.name} cannot be stored; convert it to a Float32Array, Float64Array, ` +
+      `Int32Array or Uint8Array (bool) first.`,
   );
 }
 

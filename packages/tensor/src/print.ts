@@ -1,10 +1,13 @@
 /** Tensors as text, in NumPy's manner. */
+import type { DType } from './dtype.js';
 import type { Strided } from './op.js';
 
 /** Tensors with more elements than this show only the ends of each axis. */
 const SUMMARIZE_ABOVE = 1000;
 const EDGE_ITEMS = 3;
 const PRECISION = 4;
+/** Rows are broken so that lines are no longer than this. */
+const LINE_WIDTH = 75;
 
 /** The elements as nested brackets; continuation lines are indented by `indent` spaces. */
 export function format(x: Strided, indent: number): string {
@@ -22,31 +25,45 @@ export function format(x: Strided, indent: number): string {
     else for (const i of shown(axis)) if (i !== null) visit(axis + 1, offset + i * x.strides[axis]);
   };
   if (x.size > 0) visit(0, x.offset);
-  const print = numberFormat(values, x.dtype === 'bool');
+  const print = numberFormat(values, x.dtype);
   const width = values.reduce((w, v) => Math.max(w, print(v).length), 0);
 
   const text = (axis: number, offset: number, depth: number): string => {
     if (axis === x.shape.length) return print(x.data[offset]).padStart(axis === 0 ? 0 : width);
-    const last = axis === x.shape.length - 1;
-    const separator = last
-      ? ', '
-      : `,${'\n'.repeat(x.shape.length - 1 - axis)}${' '.repeat(depth + 1)}`;
     const parts = shown(axis).map((i) =>
       i === null ? '...' : text(axis + 1, offset + i * x.strides[axis], depth + 1),
     );
-    return `[${parts.join(separator)}]`;
+    const hanging = ' '.repeat(depth + 1);
+    const axesBelow = x.shape.length - 1 - axis;
+    if (axesBelow === 0) return `[${wrapped(parts, hanging, LINE_WIDTH - axis - 1)}]`;
+    return `[${parts.join(`,${'\n'.repeat(axesBelow)}${hanging}`)}]`;
   };
   return x.size === 0 ? '[]' : text(0, x.offset, indent);
 }
 
+/** The words of a row with commas between them, on as many lines as they need; `hanging` begins all but the first. */
+function wrapped(words: readonly string[], hanging: string, width: number): string {
+  let lines = '';
+  let line = hanging;
+  words.forEach((word, i) => {
+    if (i > 0 && line.length + word.length > width) {
+      lines += `${line.trimEnd()}\n`;
+      line = hanging;
+    }
+    line += i < words.length - 1 ? `${word}, ` : word;
+  });
+  return (lines + line).slice(hanging.length);
+}
+
 /** One notation for all numbers shown together, so that columns line up. */
-function numberFormat(values: readonly number[], bool: boolean): (value: number) => string {
-  if (bool) return (value) => (value === 0 ? 'false' : 'true');
+function numberFormat(values: readonly number[], dtype: DType): (value: number) => string {
+  if (dtype === 'bool') return (value) => (value === 0 ? 'false' : 'true');
   const finite = values.filter(Number.isFinite);
-  if (finite.every(Number.isInteger)) return (value) => String(value);
   const magnitudes = finite.filter((v) => v !== 0).map(Math.abs);
   const largest = Math.max(...magnitudes);
   const smallest = Math.min(...magnitudes);
+  if (dtype === 'int32' || (finite.every(Number.isInteger) && !(largest >= 1e8)))
+    return (value) => String(value);
   const scientific =
     largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1e3 * 10 ** PRECISION;
   if (scientific)
