@@ -17,7 +17,10 @@ export type Activation = (x: Variable) => Variable;
 const softmaxLogits = new WeakMap<Variable, Variable>();
 const sigmoidLogits = new WeakMap<Variable, Variable>();
 
-/** What `softmax` over the last axis (or `sigmoid`) made these probabilities of; undefined when they come from elsewhere. */
+/**
+ * What `softmax` over the last axis (or `sigmoid`) made these probabilities of; undefined when they come from elsewhere.
+ * @example activations.logitsOf(activations.softmax(variable([0, 1])), 'softmax'); // [0, 1]
+ */
 export function logitsOf(
   probabilities: Variable,
   activation: 'softmax' | 'sigmoid',
@@ -25,7 +28,7 @@ export function logitsOf(
   return (activation === 'softmax' ? softmaxLogits : sigmoidLogits).get(probabilities);
 }
 
-/** x itself. */
+/** x itself. @example activations.linear(variable([-1, 2])); // [-1, 2] */
 export const linear: Activation = (x) => x;
 
 /** max(x, 0) (Nair & Hinton 2010). @example activations.relu(variable([-1, 2])); // [0, 2] */
@@ -50,7 +53,10 @@ export function elu(x: Variable, { alpha = 1 }: { alpha?: number } = {}): Variab
   return x.elu({ alpha });
 }
 
-/** elu scaled so that deep networks normalise themselves (Klambauer et al. 2017). @example activations.selu(variable([-1, 2])); // [-1.1113, 2.1014] */
+/**
+ * elu scaled so that deep networks normalise themselves (Klambauer et al. 2017).
+ * @example activations.selu(variable([-1, 2])); // [-1.1113, 2.1014]
+ */
 export const selu: Activation = (x) => x.selu();
 
 /**
@@ -64,7 +70,10 @@ export function gelu(
   return x.gelu({ approximate });
 }
 
-/** x·σ(x), also known as swish (Ramachandran et al. 2017). @example activations.silu(variable([-1, 2])); // [-0.2689, 1.7616] */
+/**
+ * x·σ(x), also known as swish (Ramachandran et al. 2017).
+ * @example activations.silu(variable([-1, 2])); // [-0.2689, 1.7616]
+ */
 export const silu: Activation = (x) => x.silu();
 
 /** x·tanh(softplus(x)) (Misra 2019). @example activations.mish(variable([-1, 2])); // [-0.3034, 1.944] */
@@ -83,7 +92,10 @@ export const sigmoid: Activation = (x) => {
   return y;
 };
 
-/** min(max(x + 3, 0), 6) / 6, as in Keras 3. @example activations.hardSigmoid(variable([-3, 0, 1])); // [0, 0.5, 0.6667] */
+/**
+ * min(max(x + 3, 0), 6) / 6, as in Keras 3.
+ * @example activations.hardSigmoid(variable([-3, 0, 1])); // [0, 0.5, 0.6667]
+ */
 export const hardSigmoid: Activation = (x) => x.hardSigmoid();
 
 /** tanh x. @example activations.tanh(variable([0, 1])); // [0, 0.7616] */
@@ -144,6 +156,7 @@ export const activationNames = Object.keys(TABLE) as ActivationName[];
  * An activation by name or as it is; nothing given is `linear`.
  *
  * @throws UnknownNameError listing the known names
+ * @example activations.getActivation('relu')(variable([-1, 2])); // [0, 2]
  */
 export function getActivation(id: ActivationId | null | undefined): Activation {
   if (id === undefined || id === null) return linear;

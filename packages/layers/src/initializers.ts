@@ -18,6 +18,7 @@ import {
   type Shape,
   type Tensor,
 } from '@tapegrad/tensor';
+import { orthonormalize } from './orthonormal.js';
 import { checkOptions, lookup } from './registry.js';
 
 /** What an initializer needs besides the shape. */
@@ -29,17 +30,32 @@ export interface InitializerOptions {
 /** Makes the first value of a weight. */
 export type Initializer = (shape: Shape, options: InitializerOptions) => Tensor;
 
-/** Zeros. */
+/**
+ * Zeros.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.zeros()([2], options); // [0, 0]
+ */
 export function zeros(): Initializer {
   return (shape, { dtype }) => zerosTensor(shape, dtype);
 }
 
-/** Ones. */
+/**
+ * Ones.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.ones()([2], options); // [1, 1]
+ */
 export function ones(): Initializer {
   return constant(1);
 }
 
-/** One value everywhere. Default 0. */
+/**
+ * One value everywhere. Default 0.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.constant(3)([2], options); // [3, 3]
+ */
 export function constant(value = 0): Initializer {
   checkFinite('constant', { value });
   return (shape, { dtype }) => full(shape, value, dtype);
@@ -49,6 +65,9 @@ export function constant(value = 0): Initializer {
  * gain·I, ones on the diagonal; default gain 1.
  *
  * @throws ShapeError (when used) unless the weight is a matrix
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.identity()([2, 2], options); // [[1, 0], [0, 1]]
  */
 export function identity(options: { gain?: number } = {}): Initializer {
   checkOptions('identity', options, ['gain']);
@@ -69,6 +88,9 @@ export function identity(options: { gain?: number } = {}): Initializer {
  * Uniform on [minval, maxval), by default [-0.05, 0.05).
  *
  * @throws ValueError when minval is above maxval
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.randomUniform()([99], options).abs().max().item() < 0.05; // true
  */
 export function randomUniform(options: { minval?: number; maxval?: number } = {}): Initializer {
   checkOptions('randomUniform', options, ['minval', 'maxval']);
@@ -89,7 +111,14 @@ export interface NormalOptions {
   stddev?: number;
 }
 
-/** Normal; default mean 0, stddev 0.05. @throws ValueError for a negative stddev */
+/**
+ * Normal; default mean 0, stddev 0.05.
+ *
+ * @throws ValueError for a negative stddev
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.randomNormal({ mean: 9 })([99], options).min().item() > 8; // true
+ */
 export function randomNormal(options: NormalOptions = {}): Initializer {
   const { mean, stddev } = checkNormal('randomNormal', options);
   return (shape, { dtype, generator }) => generator.normal(shape, { mean, stddev, dtype });
@@ -100,6 +129,9 @@ export function randomNormal(options: NormalOptions = {}): Initializer {
  * stddev is that before the cut: the values' own is 0.8796 times as large.
  *
  * @throws ValueError for a negative stddev
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.truncatedNormal()([99], options).abs().max().item() <= 0.1; // true
  */
 export function truncatedNormal(options: NormalOptions = {}): Initializer {
   const { mean, stddev } = checkNormal('truncatedNormal', options);
@@ -143,6 +175,9 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
  * variance is right after the cut.
  *
  * @throws ValueError unless scale is above 0 and mode and distribution are known
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.varianceScaling({ distribution: 'uniform' })([3, 9], options).max().item() < 1; // true
  */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
   checkOptions('varianceScaling', options, ['scale', 'mode', 'distribution']);
@@ -167,32 +202,62 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
   };
 }
 
-/** Uniform with variance 2 / (fanIn + fanOut) (Glorot & Bengio 2010): the default of kernels. */
+/**
+ * Uniform with variance 2 / (fanIn + fanOut) (Glorot & Bengio 2010): the default of kernels.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.glorotUniform()([3, 3], options).max().item() < 1; // true
+ */
 export function glorotUniform(): Initializer {
   return varianceScaling({ mode: 'fanAvg', distribution: 'uniform' });
 }
 
-/** Truncated normal with variance 2 / (fanIn + fanOut) (Glorot & Bengio 2010). */
+/**
+ * Truncated normal with variance 2 / (fanIn + fanOut) (Glorot & Bengio 2010).
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.glorotNormal()([3, 3], options).shape; // [3, 3]
+ */
 export function glorotNormal(): Initializer {
   return varianceScaling({ mode: 'fanAvg' });
 }
 
-/** Uniform with variance 2 / fanIn (He et al. 2015), for layers with relu. */
+/**
+ * Uniform with variance 2 / fanIn (He et al. 2015), for layers with relu.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.heUniform()([6, 9], options).max().item() < 1; // true
+ */
 export function heUniform(): Initializer {
   return varianceScaling({ scale: 2, distribution: 'uniform' });
 }
 
-/** Truncated normal with variance 2 / fanIn (He et al. 2015), for layers with relu. */
+/**
+ * Truncated normal with variance 2 / fanIn (He et al. 2015), for layers with relu.
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.heNormal()([3, 4], options).shape; // [3, 4]
+ */
 export function heNormal(): Initializer {
   return varianceScaling({ scale: 2 });
 }
 
-/** Uniform with variance 1 / fanIn (LeCun et al. 1998, section 4.6). */
+/**
+ * Uniform with variance 1 / fanIn (LeCun et al. 1998, section 4.6).
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.lecunUniform()([3, 9], options).max().item() < 1; // true
+ */
 export function lecunUniform(): Initializer {
   return varianceScaling({ distribution: 'uniform' });
 }
 
-/** Truncated normal with variance 1 / fanIn (LeCun et al. 1998; for selu Klambauer et al. 2017). */
+/**
+ * Truncated normal with variance 1 / fanIn (LeCun et al. 1998; for selu Klambauer et al. 2017).
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.lecunNormal()([3, 4], options).shape; // [3, 4]
+ */
 export function lecunNormal(): Initializer {
   return varianceScaling();
 }
@@ -202,6 +267,9 @@ export function lecunNormal(): Initializer {
  * the default of recurrent kernels. All axes but the last count as rows.
  *
  * @throws ShapeError (when used) for a weight of fewer than two axes
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.orthogonal()([4, 1], options).norm(); // 1
  */
 export function orthogonal(options: { gain?: number } = {}): Initializer {
   checkOptions('orthogonal', options, ['gain']);
@@ -228,46 +296,6 @@ export function orthogonal(options: { gain?: number } = {}): Initializer {
     const matrix = rows >= columns ? found.transpose() : found;
     return matrix.copy().reshape(shape).cast(dtype);
   };
-}
-
-/** Vectors that are projected together, as a product of matrices. */
-const BLOCK = 32;
-
-/**
- * Makes `count` vectors of `length` numbers, one after another in `v`, orthonormal: each loses its projections on those
- * before it and is scaled to length 1. Gram–Schmidt by blocks, everything done twice, which brings the products down to
- * the rounding error (Giraud et al. 2005). The result is the Q of the decomposition A = Q·R whose R has a positive
- * diagonal; with a normal A, this choice of signs makes all directions equally likely (Mezzadri 2007).
- */
-function orthonormalize(v: Float64Array, count: number, length: number): void {
-  const all = tensor(v, { shape: [count, length] });
-  for (let from = 0; from < count; from += BLOCK) {
-    const to = Math.min(from + BLOCK, count);
-    for (let pass = 0; pass < 2; pass++) {
-      if (from > 0) {
-        const before = all.slice({ begin: [0, 0], size: [from, length] });
-        const block = all.slice({ begin: [from, 0], size: [to - from, length] });
-        const shadow = block.matmul(before, { transposeB: true }).matmul(before).toTypedArray();
-        for (let k = 0; k < shadow.length; k++) v[from * length + k] -= shadow[k];
-      }
-      orthonormalizeBlock(v, from, to, length);
-    }
-  }
-}
-
-/** Modified Gram–Schmidt among the vectors from … to − 1. */
-function orthonormalizeBlock(v: Float64Array, from: number, to: number, length: number): void {
-  for (let at = from * length; at < to * length; at += length) {
-    for (let other = from * length; other < at; other += length) {
-      let projection = 0;
-      for (let k = 0; k < length; k++) projection += v[other + k] * v[at + k];
-      for (let k = 0; k < length; k++) v[at + k] -= projection * v[other + k];
-    }
-    let square = 0;
-    for (let k = 0; k < length; k++) square += v[at + k] * v[at + k];
-    const norm = Math.sqrt(square);
-    for (let k = 0; k < length; k++) v[at + k] /= norm;
-  }
 }
 
 function checkFinite(name: string, values: Readonly<Record<string, number>>): void {
@@ -325,6 +353,9 @@ export type InitializerId = InitializerName | Initializer;
  * An initializer by name or as it is.
  *
  * @throws UnknownNameError listing the known names
+ * @example
+ * const options = { dtype: 'float32', generator: new Generator(1) };
+ * initializers.getInitializer('ones')([2], options); // [1, 1]
  */
 export function getInitializer(id: InitializerId): Initializer {
   return typeof id === 'function' ? id : lookup('initializer', TABLE, id)();

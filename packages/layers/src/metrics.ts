@@ -64,7 +64,7 @@ function hitsOf(
   for (let row = 0; row < hits.length; row++) {
     hits[row] = hit(classes, data, offset + row * classes, labelOf(row)) ? 1 : 0;
   }
-  return { shape, data: hits };
+  return { shape, values: hits };
 }
 
 /** The true class of each row of one-hot targets. */
@@ -104,6 +104,10 @@ function amongFirst(k: number): typeof greatestHits {
  * above it for a true 0.
  *
  * @throws ShapeError (in update) unless yTrue and yPred have the same shape, [n] and [n, 1] being taken as the same
+ * @example
+ * const metric = metrics.binaryAccuracy();
+ * metric.update(tensor([[1], [0], [1]]), tensor([[0.9], [0.2], [0.5]]));
+ * metric.result(); // 0.6667
  */
 export function binaryAccuracy(options: { threshold?: number } & MetricOptions = {}): Metric {
   checkOptions('binaryAccuracy', options, ['threshold', 'name']);
@@ -118,7 +122,7 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
       const positive = p.data[p.offset + i] > limit;
       hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
     }
-    return { shape, data: hits };
+    return { shape, values: hits };
   });
 }
 
@@ -126,6 +130,10 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
  * The share of rows whose greatest score is at the place of the 1 of the one-hot target.
  *
  * @throws ShapeError (in update) unless both are [batch, ..., classes]
+ * @example
+ * const metric = metrics.categoricalAccuracy();
+ * metric.update(tensor([[0, 1], [1, 0]]), tensor([[0.2, 0.8], [0.4, 0.6]]));
+ * metric.result(); // 0.5
  */
 export function categoricalAccuracy(options: MetricOptions = {}): Metric {
   checkOptions('categoricalAccuracy', options, ['name']);
@@ -139,6 +147,10 @@ export function categoricalAccuracy(options: MetricOptions = {}): Metric {
  * The share of rows whose greatest score is at the label's place. Labels [batch, ...] or [batch, ..., 1].
  *
  * @throws ShapeError, ValueError (in update) for labels that do not fit
+ * @example
+ * const metric = metrics.sparseCategoricalAccuracy();
+ * metric.update(tensor([1, 0]), tensor([[0.2, 0.8], [0.4, 0.6]]));
+ * metric.result(); // 0.5
  */
 export function sparseCategoricalAccuracy(options: MetricOptions = {}): Metric {
   checkOptions('sparseCategoricalAccuracy', options, ['name']);
@@ -152,6 +164,10 @@ export function sparseCategoricalAccuracy(options: MetricOptions = {}): Metric {
  * The share of rows in which fewer than k (default 5) scores are greater than the true class's; targets are one-hot.
  *
  * @throws ValueError unless k is a whole number of at least 1
+ * @example
+ * const metric = metrics.topKCategoricalAccuracy({ k: 2 });
+ * metric.update(tensor([[1, 0, 0]]), tensor([[0.3, 0.5, 0.2]]));
+ * metric.result(); // 1
  */
 export function topKCategoricalAccuracy(options: { k?: number } & MetricOptions = {}): Metric {
   checkOptions('topKCategoricalAccuracy', options, ['k', 'name']);
@@ -166,6 +182,10 @@ export function topKCategoricalAccuracy(options: { k?: number } & MetricOptions 
  * As `topKCategoricalAccuracy`, for labels instead of one-hot targets.
  *
  * @throws ValueError unless k is a whole number of at least 1
+ * @example
+ * const metric = metrics.sparseTopKCategoricalAccuracy({ k: 2 });
+ * metric.update(tensor([2]), tensor([[0.3, 0.5, 0.2]]));
+ * metric.result(); // 0
  */
 export function sparseTopKCategoricalAccuracy(
   options: { k?: number } & MetricOptions = {},
@@ -178,11 +198,17 @@ export function sparseTopKCategoricalAccuracy(
   );
 }
 
-/** The mean of a loss (or of any function of yTrue and yPred with one value for each sample) as a metric. */
+/**
+ * The mean of a loss over all samples as a metric.
+ * @example
+ * const metric = metrics.lossMetric(losses.huber({ delta: 2 }));
+ * metric.update(tensor([[0]]), tensor([[1]]));
+ * metric.result(); // 0.5
+ */
 export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {}): Metric {
   return new MeanMetric(name, (yTrue, yPred) => {
     const { value } = noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred)));
-    return { shape: value.shape, data: value.toTypedArray() };
+    return { shape: value.shape, values: value.toTypedArray() };
   });
 }
 
@@ -190,6 +216,10 @@ export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {})
  * The share of true ones among the predicted ones; 0 when nothing is predicted.
  *
  * @throws ValueError for an empty list of thresholds, or one that is no number
+ * @example
+ * const metric = metrics.precision();
+ * metric.update(tensor([1, 0, 1]), tensor([0.9, 0.8, 0.1]));
+ * metric.result(); // 0.5
  */
 export function precision(options: ConfusionOptions = {}): Metric {
   return new ConfusionRatio('precision', true, options);
@@ -199,6 +229,10 @@ export function precision(options: ConfusionOptions = {}): Metric {
  * The share of predicted ones among the true ones; 0 when there are none.
  *
  * @throws ValueError for an empty list of thresholds, or one that is no number
+ * @example
+ * const metric = metrics.recall({ thresholds: [0.05, 0.5] });
+ * metric.update(tensor([1, 0, 1]), tensor([0.9, 0.8, 0.1]));
+ * metric.result(); // [1, 0.5]
  */
 export function recall(options: ConfusionOptions = {}): Metric {
   return new ConfusionRatio('recall', false, options);
@@ -214,6 +248,10 @@ function checkK(name: string, k: number): number {
 /**
  * The mean cosine of the angle between target and prediction along an axis (default the last): the loss of that name
  * without its minus sign, as in Keras.
+ * @example
+ * const metric = metrics.cosineSimilarity();
+ * metric.update(tensor([[1, 0]]), tensor([[1, 1]]));
+ * metric.result(); // 0.7071
  */
 export function cosineSimilarity(options: { axis?: number } & MetricOptions = {}): Metric {
   checkOptions('cosineSimilarity', options, ['axis', 'name']);
@@ -307,6 +345,8 @@ function crossentropyFor(name: string, context: MetricContext): Metric {
  * @param context needed for 'accuracy' and 'crossentropy' alone
  * @throws UnknownNameError listing the known names
  * @throws ValueError for 'accuracy' or 'crossentropy' without a context
+ * @example
+ * metrics.getMetric('mse').name; // 'mse'
  */
 export function getMetric(id: MetricId, context?: MetricContext): Metric {
   if (typeof id === 'function') {

@@ -61,6 +61,7 @@ export type RegularizerId = RegularizerName | Regularizer;
  * A regularizer by name or as it is; null when there is none.
  *
  * @throws UnknownNameError listing the known names
+ * @example regularizers.getRegularizer('l2')(variable([1, 2])); // 0.05
  */
 export function getRegularizer(id: RegularizerId | null | undefined): Regularizer | null {
   if (id === undefined || id === null) return null;

@@ -31,7 +31,8 @@ export interface Metric {
 /** One value for each sample of a batch, and the shape that they stand for. */
 export interface Values {
   readonly shape: Shape;
-  readonly data: ArrayLike<number>;
+  /** In row-major order. */
+  readonly values: ArrayLike<number>;
 }
 
 /** What a mean takes from a batch: the values to average. */
@@ -53,7 +54,7 @@ export function flat(x: Tensor): Flat {
  *
  * @throws ShapeError unless the weights have the values' shape or its first axes
  */
-function weightsFor(name: string, weight: Tensor, shape: Shape): { values: Flat; share: number } {
+function weightsFor(name: string, weight: Tensor, shape: Shape): Flat & { share: number } {
   const leading = shape.slice(0, weight.rank);
   if (weight.rank > shape.length || !sameShape(weight.shape, leading)) {
     throw new ShapeError(
@@ -61,12 +62,22 @@ function weightsFor(name: string, weight: Tensor, shape: Shape): { values: Flat;
         `${formatShape(weight.shape)}.`,
     );
   }
-  return { values: flat(weight), share: sizeOf(shape.slice(weight.rank)) };
+  const { data, offset } = flat(weight);
+  return { data, offset, share: sizeOf(shape.slice(weight.rank)) };
 }
 
 /**
  * The weighted mean of one value for each sample: Σ weight·value / Σ weight. The base of all metrics but precision and
- * recall.
+ * recall, and of those of your own; a function that works on Variables can also be given to `compile` as it is.
+ *
+ * @param measure from targets and predictions of a batch to the values to average, with the shape that they stand for
+ * @example
+ * const positives = new metrics.MeanMetric('positives', (yTrue, yPred) => ({
+ *   shape: yPred.shape,
+ *   values: yPred.greater(0.5).toTypedArray(),
+ * }));
+ * positives.update(tensor([0, 1]), tensor([0.4, 0.6]));
+ * positives.result(); // 0.5
  */
 export class MeanMetric implements Metric {
   private total = 0;
@@ -78,18 +89,18 @@ export class MeanMetric implements Metric {
   ) {}
 
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
-    const { data, shape } = this.measure(yTrue, yPred);
+    const { values, shape } = this.measure(yTrue, yPred);
     if (sampleWeight === undefined) {
       let total = 0;
-      for (let i = 0; i < data.length; i++) total += data[i];
+      for (let i = 0; i < values.length; i++) total += values[i];
       this.total += total;
-      this.count += data.length;
+      this.count += values.length;
       return;
     }
-    const { values, share } = weightsFor(this.name, sampleWeight, shape);
-    for (let i = 0; i < data.length; i++) {
-      const weight = values.data[values.offset + Math.floor(i / share)];
-      this.total += weight * data[i];
+    const { data, offset, share } = weightsFor(this.name, sampleWeight, shape);
+    for (let i = 0; i < values.length; i++) {
+      const weight = data[offset + Math.floor(i / share)];
+      this.total += weight * values[i];
       this.count += weight;
     }
   }
@@ -150,9 +161,7 @@ export class ConfusionRatio implements Metric {
     const limits = this.thresholds.map((threshold) => inPrecisionOf(yPred, threshold));
     for (let i = 0; i < yPred.size; i++) {
       const weight =
-        weights === null
-          ? 1
-          : weights.values.data[weights.values.offset + Math.floor(i / weights.share)];
+        weights === null ? 1 : weights.data[weights.offset + Math.floor(i / weights.share)];
       const isTrue = t.data[t.offset + i] !== 0;
       const score = p.data[p.offset + i];
       for (let k = 0; k < limits.length; k++) {
