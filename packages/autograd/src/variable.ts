@@ -171,13 +171,20 @@ export function withRecording<T>(on: boolean, body: () => T): T {
 }
 
 /**
- * Runs `body` without recording: what it computes has no gradient and keeps nothing alive. `body` must not be async.
+ * Runs `body` without recording: what it computes has no gradient and keeps nothing alive.
  *
+ * @throws GradientError when `body` is async: what it does after its first await would be recorded
  * @example
  * noGrad(() => variable([1]).mul(2)).requiresGrad; // false
  */
 export function noGrad<T>(body: () => T): T {
-  return withRecording(false, body);
+  const result = withRecording(false, body);
+  if (result instanceof Promise) {
+    throw new GradientError(
+      'noGrad: the body must not be async, since recording goes on at its first await; await outside and compute inside.',
+    );
+  }
+  return result;
 }
 
 /** Anything variable-like as a Variable; what is none becomes a constant. */
