@@ -68,11 +68,11 @@ async function bench(options: Options): Promise<void> {
     notes.push(...outcome.notes);
     measured[group.name] = outcome.results;
     console.log(
-      `${groupTable(
+      groupTable(
         group,
         outcome.results,
         able.map(({ name }) => name),
-      )}`,
+      ),
     );
   }
   for (const [name, parts] of Object.entries(versions)) {

@@ -20,7 +20,7 @@ export const usage = `npm run bench -- [options]
 
   --only NAMES     these groups or rows, separated by commas: programs, classifier, matmul, 512 ...
   --peers NAMES    these engines: tapegrad, tfjs-cpu, tfjs-wasm, torch
-  --rounds N       rounds of each row (default 7; 3 with --short)
+  --rounds N       rounds of each row (default 7; 2 with --short)
   --short          small sizes and short rounds, under a minute: to see that everything runs
   --python PATH    the Python that has torch (default python3)
   --json FILE      write the results there too
@@ -48,7 +48,7 @@ export function readOptions(args: readonly string[]): Options | null {
   const { values } = parse(args);
   if (values.help === true) return null;
   const short = values.short ?? false;
-  const rounds = Number(values.rounds ?? (short ? 3 : 7));
+  const rounds = Number(values.rounds ?? (short ? 2 : 7));
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new UsageError(
       `--rounds needs a whole number of 1 or more; got '${values.rounds ?? ''}'.`,

@@ -3,6 +3,7 @@
  */
 import { PeerError, PeerProcess } from './peer-process.js';
 import type { PeerSpec } from './peers.js';
+import type { Measured } from './protocol.js';
 import { summarise } from './statistics.js';
 import { flops, type Group, type Row } from './tasks.js';
 
@@ -61,61 +62,77 @@ async function withPeers(
   }
 }
 
+/** One peer's part in a row. */
+interface Lane {
+  readonly name: string;
+  readonly peer: PeerProcess;
+  readonly check: number | null;
+  readonly rounds: Measured[];
+}
+
+/** What `body` gives; null, and a note, when the peer cannot. */
+async function attempt<T>(
+  what: string,
+  notes: string[],
+  body: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    notes.push(`${what}: ${error.message}`);
+    return null;
+  }
+}
+
 async function measureRow(
-  row: Row,
+  { name: row, task }: Row,
   running: ReadonlyMap<string, PeerProcess>,
   { rounds, warmUp, round }: Effort,
   notes: string[],
 ): Promise<Record<string, Result>> {
-  const able = new Map<string, PeerProcess>();
-  const checks = new Map<string, number>();
+  const lanes: Lane[] = [];
   for (const [name, peer] of running) {
-    try {
-      const { check } = await peer.prepare(row.task, warmUp);
-      able.set(name, peer);
-      if (check !== null) checks.set(name, check);
-    } catch (error) {
-      if (!(error instanceof PeerError)) throw error;
-      notes.push(`${row.name}, ${name}: ${error.message}`);
-    }
+    const prepared = await attempt(`${row}, ${name}`, notes, () => peer.prepare(task, warmUp));
+    if (prepared !== null) lanes.push({ name, peer, check: prepared.check, rounds: [] });
   }
-  notes.push(...disagreements(row, checks));
+  notes.push(...disagreements(row, lanes));
 
-  const times = new Map([...able.keys()].map((name) => [name, [] as number[]]));
-  const repetitions = new Map([...able.keys()].map((name) => [name, 0]));
-  const names = [...able.keys()];
+  let able = lanes;
   for (let r = 0; r < rounds; r++) {
     // Each round begins with another peer, so that none always comes after the same one.
-    for (let i = 0; i < names.length; i++) {
-      const name = names[(r + i) % names.length];
-      const measured = await able.get(name)?.measure(round);
-      if (measured === undefined) continue;
-      times.get(name)?.push(measured.ms);
-      repetitions.set(name, (repetitions.get(name) ?? 0) + measured.repetitions);
+    const first = able.length === 0 ? 0 : r % able.length;
+    const failed = new Set<Lane>();
+    for (const lane of [...able.slice(first), ...able.slice(0, first)]) {
+      const measured = await attempt(`${row}, ${lane.name}`, notes, () => lane.peer.measure(round));
+      if (measured === null) failed.add(lane);
+      else lane.rounds.push(measured);
     }
+    able = able.filter((lane) => !failed.has(lane));
   }
+  return Object.fromEntries(able.map((lane) => [lane.name, resultOf(lane.rounds, flops(task))]));
+}
 
-  const work = flops(row.task);
-  return Object.fromEntries(
-    [...times].map(([name, values]) => {
-      const { median: ms, ...rest } = summarise(values);
-      const result: Result = { ms, ...rest, repetitions: repetitions.get(name) ?? 0 };
-      return [name, work === null ? result : { ...result, gflops: work / ms / 1e6 }];
-    }),
-  );
+function resultOf(rounds: readonly Measured[], work: number | null): Result {
+  const { median: ms, ...rest } = summarise(rounds.map((round) => round.ms));
+  const repetitions = rounds.reduce((sum, round) => sum + round.repetitions, 0);
+  return { ms, ...rest, repetitions, ...(work === null ? {} : { gflops: work / ms / 1e6 }) };
 }
 
 /** Peers that compute something other than the first one: their times mean nothing. */
-function disagreements(row: Row, checks: ReadonlyMap<string, number>): string[] {
-  const [first, ...others] = checks;
+function disagreements(row: string, lanes: readonly Lane[]): string[] {
+  const [first, ...others] = lanes.flatMap(({ name, check }) =>
+    check === null ? [] : [{ name, check }],
+  );
   if (first === undefined) return [];
-  const [reference, expected] = first;
+  const near = (value: number): boolean =>
+    Math.abs(value - first.check) <= AGREEMENT * Math.abs(first.check);
   return others
-    .filter(([, value]) => !(Math.abs(value - expected) <= AGREEMENT * Math.abs(expected)))
-    .map(([name, value]) => `${row.name}: ${name} computes ${value}, ${reference} ${expected}`);
+    .filter(({ check }) => !near(check))
+    .map(({ name, check }) => `${row}: ${name} computes ${check}, ${first.name} ${first.check}`);
 }
 
-/** Measures a group's rows. @throws PeerError when a peer dies between two rounds */
+/** Measures a group's rows. What a peer cannot do becomes a note. */
 export async function measureGroup(
   { rows, separate }: Group,
   peers: readonly PeerSpec[],

@@ -28,7 +28,7 @@ function shown(result: Result | undefined, unit: Group['unit']): string {
 /** How many times as fast as another peer the first one is. */
 function ratio(first: Result | undefined, other: Result | undefined): string {
   if (first === undefined || other === undefined) return '-';
-  return `${digits(other.ms / first.ms)}`;
+  return digits(other.ms / first.ms);
 }
 
 /** A group's table in Markdown: a column for each peer, then tapegrad's speed over theirs. */

@@ -11,13 +11,13 @@ const CHECKED_STEPS = 10;
 /** Makes the data of a task once and returns a function that begins it afresh: new weights, new optimizer. */
 export type Builder = (task: Task) => () => Work;
 
-async function repeat({ step }: Work, seconds: number): Promise<Measured> {
+async function repeat(work: Work, seconds: number): Promise<Measured> {
   const start = performance.now();
   const end = start + seconds * 1000;
   let repetitions = 0;
-  let now = start;
+  let now: number;
   do {
-    const pending = step();
+    const pending = work.step();
     // Only what is a promise is waited for: an engine that answers at once is not made to wait.
     if (pending !== undefined) await pending;
     repetitions++;
