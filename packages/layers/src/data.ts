@@ -3,28 +3,91 @@
  */
 import {
   ShapeError,
+  Tensor,
   ValueError,
   formatShape,
   ops,
   tensor,
-  type Tensor,
   type TensorLike,
 } from '@tapegrad/tensor';
 
+/** Data for a model: one tensor, or for several inputs or outputs a list in their order or an object by their names. */
+export type DataLike = TensorLike | readonly TensorLike[] | Readonly<Record<string, TensorLike>>;
+
+/** The names of a model's inputs and outputs. */
+export interface Ports {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+}
+
 /** Samples with targets, and a weight for each sample or null. All have the samples along their first axis. */
 export interface Samples {
-  readonly x: Tensor;
-  readonly y: Tensor;
+  readonly x: readonly Tensor[];
+  readonly y: readonly Tensor[];
   readonly weight: Tensor | null;
 }
 
 /** A weight for each class, by its number. */
 export type ClassWeight = Readonly<Record<number, number>>;
 
-function count(who: string, what: string, t: Tensor): number {
-  if (t.rank === 0)
+/**
+ * What the user passed as one tensor for each name.
+ *
+ * @throws ShapeError when there are more or fewer, or a scalar
+ */
+export function tensorsOf(
+  who: string,
+  what: string,
+  data: DataLike,
+  names: readonly string[],
+): Tensor[] {
+  const tensors = valuesOf(who, what, data, names).map((value) => tensor(value));
+  if (tensors.some((t) => t.rank === 0)) {
     throw new ShapeError(`${who}: ${what} must be a batch of samples; got a scalar.`);
-  return t.shape[0];
+  }
+  return tensors;
+}
+
+function valuesOf(
+  who: string,
+  what: string,
+  data: DataLike,
+  names: readonly string[],
+): readonly TensorLike[] {
+  if (isRecord(data)) {
+    const byName: Readonly<Record<string, TensorLike>> = data;
+    const missing = names.find((name) => !(name in data));
+    const unknown = Object.keys(data).find((name) => !names.includes(name));
+    if (missing !== undefined || unknown !== undefined) {
+      const problem =
+        missing === undefined ? `there is no '${unknown}'` : `'${missing}' is missing`;
+      throw new ShapeError(
+        `${who}: ${what} needs ${names.map((n) => `'${n}'`).join(', ')}; ${problem}.`,
+      );
+    }
+    return names.map((name) => byName[name]);
+  }
+  if (names.length === 1)
+    return [isTensorList(data) && data.length === 1 ? data[0] : (data as TensorLike)];
+  if (!Array.isArray(data) || data.length !== names.length) {
+    throw new ShapeError(
+      `${who}: ${what} needs a list of ${names.length} tensors (${names.join(', ')}); got ` +
+        `${Array.isArray(data) ? String(data.length) : 'one'}.`,
+    );
+  }
+  return data as readonly TensorLike[];
+}
+
+function isTensorList(data: DataLike): data is readonly Tensor[] {
+  return Array.isArray(data) && data[0] instanceof Tensor;
+}
+
+function isRecord(data: DataLike): data is Readonly<Record<string, TensorLike>> {
+  return (
+    typeof data === 'object' &&
+    Object.getPrototypeOf(data) === Object.prototype &&
+    !('stride' in data)
+  );
 }
 
 /**
@@ -35,52 +98,63 @@ function count(who: string, what: string, t: Tensor): number {
  */
 export function prepareSamples(
   who: string,
-  x: TensorLike,
-  y: TensorLike,
+  { inputNames, outputNames }: Ports,
+  x: DataLike,
+  y: DataLike,
   options: { sampleWeight?: TensorLike; classWeight?: ClassWeight } = {},
 ): Samples {
-  const inputs = tensor(x);
-  const targets = tensor(y);
-  const n = count(who, 'x', inputs);
-  if (count(who, 'y', targets) !== n) {
+  const inputs = tensorsOf(who, 'x', x, inputNames);
+  const targets = tensorsOf(who, 'y', y, outputNames);
+  const n = inputs[0].shape[0];
+  for (const t of [...inputs, ...targets]) {
+    if (t.shape[0] !== n) {
+      const shapes = [...inputs, ...targets].map(({ shape }) => formatShape(shape));
+      throw new ShapeError(
+        `${who}: x has ${n} samples and y has ${targets[0].shape[0]}; shapes ${shapes.join(' and ')} must begin with the ` +
+          `same size.`,
+      );
+    }
+  }
+  if (n === 0) {
     throw new ShapeError(
-      `${who}: x has ${n} samples and y has ${targets.shape[0]}; shapes ${formatShape(inputs.shape)} and ` +
-        `${formatShape(targets.shape)} must begin with the same size.`,
+      `${who}: there are no samples; got x of shape ${formatShape(inputs[0].shape)}.`,
     );
   }
-  if (n === 0)
-    throw new ShapeError(
-      `${who}: there are no samples; got x of shape ${formatShape(inputs.shape)}.`,
-    );
-  rejectNaN(who, targets);
+  for (const t of targets) rejectNaN(who, t);
   return { x: inputs, y: targets, weight: sampleWeights(who, targets, options) };
 }
 
 function rejectNaN(who: string, y: Tensor): void {
   const values = y.toTypedArray();
-  const at = values.findIndex((v) => v !== v);
+  let at = -1;
+  for (let i = 0; i < values.length && at < 0; i++) if (values[i] !== values[i]) at = i;
   if (at >= 0) {
+    const sample = Math.floor(at / (values.length / y.shape[0]));
     throw new ValueError(
-      `${who}: y is NaN at sample ${Math.floor(at / (values.length / y.shape[0]))}; remove or replace missing targets.`,
+      `${who}: y is NaN at sample ${sample}; remove or replace missing targets.`,
     );
   }
 }
 
 function sampleWeights(
   who: string,
-  y: Tensor,
+  targets: readonly Tensor[],
   { sampleWeight, classWeight }: { sampleWeight?: TensorLike; classWeight?: ClassWeight },
 ): Tensor | null {
+  const [y] = targets;
   let weight: Tensor | null = null;
   if (sampleWeight !== undefined) {
     weight = tensor(sampleWeight);
     if (weight.rank !== 1 || weight.shape[0] !== y.shape[0]) {
       throw new ShapeError(
-        `${who}: sampleWeight needs one number for each of the ${y.shape[0]} samples; got shape ${formatShape(weight.shape)}.`,
+        `${who}: sampleWeight needs one number for each of the ${y.shape[0]} samples; got shape ` +
+          `${formatShape(weight.shape)}.`,
       );
     }
   }
   if (classWeight === undefined) return weight;
+  if (targets.length > 1)
+    throw new ValueError(`${who}: classWeight is for models with one output.`);
   const byClass = tensor(
     Array.from(classesOf(who, y), (c) => {
       const w = classWeight[c];
@@ -100,16 +174,15 @@ function classesOf(who: string, y: Tensor): ArrayLike<number> {
   if (y.rank === 2 && y.shape[1] > 1) return y.argmax(1).toTypedArray();
   if (y.size === y.shape[0]) return y.toTypedArray();
   throw new ShapeError(
-    `${who}: classWeight needs targets with one class for each sample, [samples] or [samples, classes]; got ${formatShape(y.shape)}.`,
+    `${who}: classWeight needs targets with one class for each sample, [samples] or [samples, classes]; got ` +
+      `${formatShape(y.shape)}.`,
   );
 }
 
 /** A row range as a view. */
 export function rows(t: Tensor, from: number, to: number): Tensor {
-  return t.slice({
-    begin: t.shape.map((_, i) => (i === 0 ? from : 0)),
-    size: t.shape.map((n, i) => (i === 0 ? to - from : n)),
-  });
+  const begin = t.shape.map((_, i) => (i === 0 ? from : 0));
+  return t.slice({ begin, size: t.shape.map((n, i) => (i === 0 ? to - from : n)) });
 }
 
 /** Some rows of the samples: those that `order` names at places from … to − 1, or the rows from … to − 1 themselves. */
@@ -121,7 +194,7 @@ export function takeBatch(
 ): Samples {
   const take = (t: Tensor): Tensor =>
     order === null ? rows(t, from, to) : ops.gather(t, rows(order, from, to));
-  return { x: take(x), y: take(y), weight: weight === null ? null : take(weight) };
+  return { x: x.map(take), y: y.map(take), weight: weight === null ? null : take(weight) };
 }
 
 /**
@@ -130,7 +203,7 @@ export function takeBatch(
  * @throws ValueError unless 0 < share < 1 and both parts have samples
  */
 export function splitSamples(who: string, samples: Samples, share: number): [Samples, Samples] {
-  const n = samples.x.shape[0];
+  const n = samples.x[0].shape[0];
   const at = Math.floor(n * (1 - share));
   if (!(share > 0 && share < 1) || at === 0 || at === n) {
     throw new ValueError(

@@ -9,8 +9,15 @@ import {
   type Logs,
   type TrainContext,
 } from './callbacks/base.js';
-import { prepareSamples, splitSamples, takeBatch, type ClassWeight, type Samples } from './data.js';
-import type { Model } from './model.js';
+import {
+  prepareSamples,
+  splitSamples,
+  takeBatch,
+  type ClassWeight,
+  type DataLike,
+  type Samples,
+} from './data.js';
+import type { BaseModel } from './base-model.js';
 import { progressFor } from './progress.js';
 import { Progress, testStep, trainStep, type Compiled } from './training.js';
 
@@ -29,8 +36,7 @@ export interface FitOptions {
   /** The share of the samples, taken from the end before shuffling, to validate with. */
   validationSplit?: number;
   /** Samples to validate with after each epoch: [x, y] or [x, y, sampleWeight]. */
-  validationData?:
-    readonly [TensorLike, TensorLike] | readonly [TensorLike, TensorLike, TensorLike];
+  validationData?: readonly [DataLike, DataLike] | readonly [DataLike, DataLike, TensorLike];
   /** A weight for the loss of each sample. */
   sampleWeight?: TensorLike;
   /** A weight for the loss of each class. */
@@ -79,12 +85,12 @@ function checkWhole(who: string, what: string, n: number, least: number): number
   return n;
 }
 
-/** See `Model.fit`. */
+/** See `BaseModel.fit`. */
 export async function fit(
-  model: Model,
+  model: BaseModel,
   compiled: Compiled,
-  x: TensorLike,
-  y: TensorLike,
+  x: DataLike,
+  y: DataLike,
   options: FitOptions,
 ): Promise<History> {
   const who = `${model.name}.fit`;
@@ -93,11 +99,11 @@ export async function fit(
   const epochs = checkWhole(who, 'epochs', options.epochs ?? 1, 0);
   const initialEpoch = checkWhole(who, 'initialEpoch', options.initialEpoch ?? 0, 0);
   checkCallbacks(who, callbacks);
-  const [samples, validation] = trainingData(who, x, y, options);
-  const n = samples.x.shape[0];
+  const [samples, validation] = trainingData(who, model, x, y, options);
+  const n = samples.x[0].shape[0];
   const batchesPerEpoch = Math.ceil(n / batchSize);
 
-  const running = new Progress(compiled);
+  const running = new Progress(compiled.outputs);
   const history = new History();
   const logNames =
     validation === null ? running.names : [...running.names, ...running.names.map(validationName)];
@@ -124,8 +130,7 @@ export async function fit(
           Math.min((batch + 1) * batchSize, n),
           order,
         );
-        const { loss, yPred } = trainStep(model, compiled, taken);
-        running.add(loss, taken.y, yPred);
+        running.add(trainStep(model, compiled, taken), taken.y);
         const batchLogs = running.logs();
         for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
         if (yielder.due()) await yielder.turn();
@@ -155,18 +160,19 @@ function validationName(name: string): string {
 
 function trainingData(
   who: string,
-  x: TensorLike,
-  y: TensorLike,
+  model: BaseModel,
+  x: DataLike,
+  y: DataLike,
   options: FitOptions,
 ): [Samples, Samples | null] {
   const { validationSplit, validationData } = options;
-  const samples = prepareSamples(who, x, y, options);
+  const samples = prepareSamples(who, model, x, y, options);
   if (validationData !== undefined) {
     if (validationSplit !== undefined) {
       throw new ValueError(`${who}: give either validationSplit or validationData, not both.`);
     }
     const [xVal, yVal, sampleWeight] = validationData;
-    return [samples, prepareSamples(who, xVal, yVal, { sampleWeight })];
+    return [samples, prepareSamples(who, model, xVal, yVal, { sampleWeight })];
   }
   return validationSplit === undefined
     ? [samples, null]
@@ -175,7 +181,7 @@ function trainingData(
 
 /** Loss and metrics over all samples. */
 async function testAll(
-  model: Model,
+  model: BaseModel,
   compiled: Compiled,
   samples: Samples,
   options: {
@@ -184,34 +190,33 @@ async function testAll(
     onBatch?: (batch: number, logs: Logs) => void;
   },
 ): Promise<Record<string, number>> {
-  const n = samples.x.shape[0];
-  const running = new Progress(compiled);
+  const n = samples.x[0].shape[0];
+  const running = new Progress(compiled.outputs);
   const yielder = new Yielder();
   for (let from = 0; from < n; from += options.batchSize) {
     options.signal?.throwIfAborted();
     const taken = takeBatch(samples, from, Math.min(from + options.batchSize, n), null);
-    const { loss, yPred } = testStep(model, compiled, taken);
-    running.add(loss, taken.y, yPred);
+    running.add(testStep(model, compiled, taken), taken.y);
     options.onBatch?.(from / options.batchSize, running.logs());
     if (yielder.due()) await yielder.turn();
   }
   return running.logs();
 }
 
-/** See `Model.evaluate`. */
+/** See `BaseModel.evaluate`. */
 export async function evaluate(
-  model: Model,
+  model: BaseModel,
   compiled: Compiled,
-  x: TensorLike,
-  y: TensorLike,
+  x: DataLike,
+  y: DataLike,
   options: EvaluateOptions,
 ): Promise<Record<string, number>> {
   const who = `${model.name}.evaluate`;
   const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
-  const samples = prepareSamples(who, x, y, { sampleWeight: options.sampleWeight });
+  const samples = prepareSamples(who, model, x, y, { sampleWeight: options.sampleWeight });
   const display = await progressFor(options.verbose ?? 1, 'evaluation');
-  const batchesPerEpoch = Math.ceil(samples.x.shape[0] / batchSize);
-  const logNames = new Progress(compiled).names;
+  const batchesPerEpoch = Math.ceil(samples.x[0].shape[0] / batchSize);
+  const logNames = new Progress(compiled.outputs).names;
   display?.onTrainBegin({ model, epochs: 1, initialEpoch: 0, batchesPerEpoch, logNames });
   display?.onEpochBegin(0);
   try {

@@ -16,10 +16,15 @@ export {
   Reshape,
   type DenseOptions,
   type DropoutOptions,
+  type FlattenOptions,
 } from './core.js';
-export { Model, Sequential, type TrainOnBatchOptions, type CompileOptions } from './model.js';
+export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
+export { Sequential } from './sequential.js';
+export { Model, type ModelOptions } from './functional.js';
+export { Input, SymbolicTensor, type InputOptions } from './symbolic.js';
+export { maskOf, setMask } from './masks.js';
 export type { EvaluateOptions, FitOptions, Verbosity } from './fit.js';
-export type { ClassWeight } from './data.js';
+export type { ClassWeight, DataLike } from './data.js';
 
 // Functions by name: `losses.huber({ delta: 2 })`. Names alone will do where the standard settings are meant.
 export * as activations from './activations.js';

@@ -5,27 +5,30 @@ import type { BatchShape, Layer } from './layer.js';
 /** What a summary needs of a model. */
 interface Summarized extends Layer {
   readonly layers: readonly Layer[];
-  readonly inputShape?: BatchShape | null;
+  readonly inputShapes: readonly BatchShape[] | null;
+  /** Each use of a layer with the shapes it gives, in the order in which they run. */
+  layerShapes(): readonly (readonly [Layer, readonly BatchShape[]])[];
 }
 
 const HEADINGS = ['Layer (type)', 'Output shape', 'Parameters'] as const;
 
 /** @throws ShapeError when the model is not built */
 export function summaryOf(model: Summarized): string {
-  let shape = model.inputShape ?? null;
-  if (shape === null) {
+  if (model.inputShapes === null) {
     throw new ShapeError(
       `${model.name}.summary: the weights are not made yet; give the first layer an inputShape, or run the model once.`,
     );
   }
   const table: (readonly string[])[] = [HEADINGS];
-  for (const layer of model.layers) {
-    shape = layer.computeOutputShape(shape);
+  const seen = new Set<Layer>();
+  for (const [layer, shapes] of model.layerShapes()) {
+    const parameters = seen.has(layer) ? 'shared' : count(layer.countParams());
     table.push([
       `${layer.name} (${layer.constructor.name})`,
-      formatShape(shape),
-      count(layer.countParams()),
+      shapes.map(formatShape).join(', '),
+      parameters,
     ]);
+    seen.add(layer);
   }
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((row) => row[column].length)));
   const lines = table.map((row) =>

@@ -1,56 +1,148 @@
 /**
  * One step of training or testing, and the running means of its loss and metrics.
  */
-import { type Tensor } from '@tapegrad/tensor';
+import { ValueError, type Tensor } from '@tapegrad/tensor';
 import { Variable, gradients, noGrad } from '@tapegrad/autograd';
 import type { Samples } from './data.js';
 import type { Layer } from './layer.js';
-import { meanLoss, type Loss } from './losses.js';
+import { getLoss, meanLoss, type Loss, type LossId } from './losses.js';
 import { getMetric, type Metric, type MetricId } from './metrics.js';
 import type { Optimizer } from './optimizers/index.js';
+
+/** A setting for each output: one for all, a list in their order, or an object by their names. */
+export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
+
+/** How one output of a model is judged. */
+export interface OutputPlan {
+  readonly name: string;
+  readonly loss: Loss;
+  /** The share of this output in the total loss. */
+  readonly weight: number;
+  readonly metrics: readonly MetricId[];
+}
 
 /** What `compile` has settled. */
 export interface Compiled {
   readonly optimizer: Optimizer;
-  readonly loss: Loss;
-  readonly metrics: readonly MetricId[];
+  readonly outputs: readonly OutputPlan[];
+}
+
+function isLoss(id: PerOutput<LossId>): id is LossId {
+  return typeof id !== 'object' || 'perSample' in id;
+}
+
+/** @throws ValueError when a list has another length than the outputs, or an object other names */
+export function planOutputs(
+  model: string,
+  names: readonly string[],
+  loss: PerOutput<LossId>,
+  weights: PerOutput<number>,
+  metrics: readonly MetricId[] | Readonly<Record<string, readonly MetricId[]>>,
+): OutputPlan[] {
+  const pick = <T>(
+    what: string,
+    settings: readonly T[] | Readonly<Record<string, T>>,
+    i: number,
+  ): T => {
+    const list: readonly (T | undefined)[] = Array.isArray(settings)
+      ? settings
+      : names.map((name) => (settings as Readonly<Record<string, T>>)[name]);
+    const setting = list[i];
+    if (setting === undefined || Object.keys(settings).length !== names.length) {
+      throw new ValueError(
+        `${model}.compile: ${what} needs one entry for each of the outputs ${names.map((n) => `'${n}'`).join(', ')}.`,
+      );
+    }
+    return setting;
+  };
+  return names.map((name, i) => {
+    const own = isMetricList(metrics) ? metrics : (metrics[name] ?? []);
+    return {
+      name,
+      loss: getLoss(isLoss(loss) ? loss : pick('loss', loss, i)),
+      weight: typeof weights === 'number' ? weights : pick('lossWeights', weights, i),
+      metrics: own,
+    };
+  });
+}
+
+function isMetricList(
+  metrics: readonly MetricId[] | Readonly<Record<string, readonly MetricId[]>>,
+): metrics is readonly MetricId[] {
+  return Array.isArray(metrics);
+}
+
+/** The loss of one batch, and what it is made of. */
+export interface StepResult {
+  /** The weighted sum of the outputs' losses, with what the regularizers add. */
+  readonly loss: number;
+  /** The loss of each output. */
+  readonly losses: readonly number[];
+  readonly yPred: readonly Tensor[];
 }
 
 /** Loss and metrics over several batches. */
 export class Progress {
-  private lossSum = 0;
   private samples = 0;
-  private metrics: readonly (readonly [string, Metric])[] | null = null;
+  private lossSum = 0;
+  private readonly outputSums: number[];
+  private metrics: readonly (readonly (readonly [string, Metric])[])[] | null = null;
 
-  constructor(private readonly compiled: Compiled) {}
+  constructor(private readonly outputs: readonly OutputPlan[]) {
+    this.outputSums = outputs.map(() => 0);
+  }
+
+  private get several(): boolean {
+    return this.outputs.length > 1;
+  }
+
+  /** The name of something of an output: with several outputs the output's name comes first. */
+  private named(output: OutputPlan, what: string): string {
+    return this.several ? `${output.name}${what.charAt(0).toUpperCase()}${what.slice(1)}` : what;
+  }
 
   /** The names of the logs, in order. */
   get names(): string[] {
-    return ['loss', ...this.compiled.metrics.map(nameOf)];
+    const losses = this.several ? this.outputs.map((output) => this.named(output, 'loss')) : [];
+    const metrics = this.outputs.flatMap((output) =>
+      output.metrics.map((id) => this.named(output, nameOf(id))),
+    );
+    return ['loss', ...losses, ...metrics];
   }
 
   /** Begins a new mean. */
   reset(): void {
-    this.lossSum = 0;
     this.samples = 0;
-    this.metrics?.forEach(([, metric]) => metric.reset());
+    this.lossSum = 0;
+    this.outputSums.fill(0);
+    for (const metrics of this.metrics ?? []) for (const [, metric] of metrics) metric.reset();
   }
 
-  add(loss: number, y: Tensor, yPred: Tensor): void {
-    const n = y.shape[0];
-    this.lossSum += loss * n;
+  add({ loss, losses, yPred }: StepResult, y: readonly Tensor[]): void {
+    const n = y[0].shape[0];
     this.samples += n;
+    this.lossSum += loss * n;
+    losses.forEach((value, i) => (this.outputSums[i] += value * n));
     // What 'accuracy' means is known only when the shapes are.
-    this.metrics ??= this.compiled.metrics.map((id) => {
-      const context = { loss: this.compiled.loss, outputShape: yPred.shape, targetShape: y.shape };
-      return [nameOf(id), getMetric(id, context)] as const;
+    this.metrics ??= this.outputs.map((output, i) =>
+      output.metrics.map((id) => {
+        const context = { loss: output.loss, outputShape: yPred[i].shape, targetShape: y[i].shape };
+        return [this.named(output, nameOf(id)), getMetric(id, context)] as const;
+      }),
+    );
+    this.metrics.forEach((metrics, i) => {
+      for (const [, metric] of metrics) metric.update(y[i], yPred[i]);
     });
-    for (const [, metric] of this.metrics) metric.update(y, yPred);
   }
 
   logs(): Record<string, number> {
     const logs: Record<string, number> = { loss: this.lossSum / this.samples };
-    for (const [name, metric] of this.metrics ?? []) {
+    if (this.several) {
+      this.outputs.forEach(
+        (output, i) => (logs[this.named(output, 'loss')] = this.outputSums[i] / this.samples),
+      );
+    }
+    for (const [name, metric] of this.metrics?.flat() ?? []) {
       const result = metric.result();
       if (typeof result === 'number') logs[name] = result;
       else result.forEach((value, i) => (logs[`${name}[${i}]`] = value));
@@ -63,37 +155,62 @@ function nameOf(id: MetricId): string {
   return typeof id === 'string' ? id : id.name;
 }
 
-/** The mean loss of a batch, with what the regularizers add. */
-function totalLoss(model: Layer, loss: Loss, { y, weight }: Samples, yPred: Variable): Variable {
-  let total = meanLoss(loss, new Variable(y), yPred, weight ?? undefined);
+/** The loss of each output, and their weighted sum with what the regularizers add. */
+function lossesOf(
+  model: Layer,
+  outputs: readonly OutputPlan[],
+  { y, weight }: Samples,
+  yPred: readonly Variable[],
+): { total: Variable; losses: readonly Variable[] } {
+  const losses = outputs.map(({ loss }, i) =>
+    meanLoss(loss, new Variable(y[i]), yPred[i], weight ?? undefined),
+  );
+  let total = weighted(losses[0], outputs[0].weight);
+  for (let i = 1; i < losses.length; i++) total = total.add(weighted(losses[i], outputs[i].weight));
   for (const w of model.weights) if (w.regularizer !== null) total = total.add(w.regularizer(w));
-  return total;
+  return { total, losses };
 }
 
-/** Forward, backward and update on one batch. Returns the loss before the update, and the predictions. */
+function weighted(loss: Variable, weight: number): Variable {
+  return weight === 1 ? loss : loss.mul(weight);
+}
+
+function resultOf(
+  total: Variable,
+  losses: readonly Variable[],
+  yPred: readonly Variable[],
+): StepResult {
+  return {
+    loss: total.item(),
+    losses: losses.map((l) => l.item()),
+    yPred: yPred.map((p) => p.value),
+  };
+}
+
+/** Forward, backward and update on one batch. The losses are those before the update. */
 export function trainStep(
   model: Layer,
-  { optimizer, loss }: Compiled,
+  { optimizer, outputs }: Compiled,
   batch: Samples,
-): { loss: number; yPred: Tensor } {
-  const yPred = model.apply(batch.x, { training: true });
-  const total = totalLoss(model, loss, batch, yPred);
+): StepResult {
+  const yPred = model.applyAll(
+    batch.x.map((x) => new Variable(x)),
+    { training: true },
+  );
+  const { total, losses } = lossesOf(model, outputs, batch, yPred);
   const weights = model.trainableWeights;
   // A model that is frozen as a whole has nothing to train.
   const grads = weights.length === 0 ? [] : gradients([total], weights);
   optimizer.applyGradients(weights.map((w, i) => [w, grads[i]] as const));
   for (const w of weights) if (w.constraint !== null) w.assign(w.constraint(w.value));
-  return { loss: total.item(), yPred: yPred.value };
+  return resultOf(total, losses, yPred);
 }
 
 /** Forward on one batch, nothing changed. */
-export function testStep(
-  model: Layer,
-  { loss }: Compiled,
-  batch: Samples,
-): { loss: number; yPred: Tensor } {
+export function testStep(model: Layer, { outputs }: Compiled, batch: Samples): StepResult {
   return noGrad(() => {
-    const yPred = model.apply(batch.x);
-    return { loss: totalLoss(model, loss, batch, yPred).item(), yPred: yPred.value };
+    const yPred = model.applyAll(batch.x.map((x) => new Variable(x)));
+    const { total, losses } = lossesOf(model, outputs, batch, yPred);
+    return resultOf(total, losses, yPred);
   });
 }

@@ -2,14 +2,14 @@
  * What a callback is: what happens at the beginnings and ends of training, epochs and batches.
  */
 import { ValueError, formatChoices } from '@tapegrad/tensor';
-import type { Model } from '../model.js';
+import type { BaseModel } from '../base-model.js';
 
 /** Loss and metrics by name; those of the validation data begin with `val`, as in `valLoss`. */
 export type Logs = Readonly<Record<string, number>>;
 
 /** What a callback can know of the run it is part of. */
 export interface TrainContext {
-  readonly model: Model;
+  readonly model: BaseModel;
   /** The number of the last epoch, counted from 1. */
   readonly epochs: number;
   readonly initialEpoch: number;
@@ -76,14 +76,14 @@ export function checkCallbacks(who: string, callbacks: readonly CallbackLike[]):
 
 /** The base of callbacks that act on the model. */
 export abstract class ModelCallback extends Callback {
-  private current: Model | null = null;
+  private current: BaseModel | null = null;
 
   override onTrainBegin(context: TrainContext): void {
     this.current = context.model;
   }
 
   /** The model in training. */
-  protected get model(): Model {
+  protected get model(): BaseModel {
     if (this.current !== null) return this.current;
     throw new ValueError(
       `${this.constructor.name}: knows no model before onTrainBegin; pass it to fit as one of the callbacks.`,

@@ -1,0 +1,207 @@
+/**
+ * Models: layers that can be compiled, trained, evaluated and asked.
+ */
+import { ShapeError, ValueError, ops, type Tensor, type TensorLike } from '@tapegrad/tensor';
+import { Variable, noGrad } from '@tapegrad/autograd';
+import type { History } from './callbacks/index.js';
+import { prepareSamples, rows, tensorsOf, type ClassWeight, type DataLike } from './data.js';
+import { NotCompiledError } from './errors.js';
+import { evaluate, fit, type EvaluateOptions, type FitOptions } from './fit.js';
+import { Layer, type BatchShape, type Weight } from './layer.js';
+import type { LossId } from './losses.js';
+import type { MetricId } from './metrics.js';
+import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
+import { summaryOf } from './summary.js';
+import {
+  Progress,
+  planOutputs,
+  testStep,
+  trainStep,
+  type Compiled,
+  type PerOutput,
+} from './training.js';
+
+export interface CompileOptions {
+  /** A name, for the standard settings, or an object. Default 'rmsprop'. */
+  optimizer?: OptimizerId;
+  /** A name, an object, or a function of (yTrue, yPred); for several outputs also a list, or an object by their names. */
+  loss: PerOutput<LossId>;
+  /** How much each output's loss counts, for models with several. Default 1. */
+  lossWeights?: PerOutput<number>;
+  /** Default none. A list is for every output. */
+  metrics?: readonly MetricId[] | Readonly<Record<string, readonly MetricId[]>>;
+}
+
+export interface TrainOnBatchOptions {
+  sampleWeight?: TensorLike;
+  classWeight?: ClassWeight;
+}
+
+/** What Sequential and Model have in common. */
+export abstract class BaseModel extends Layer {
+  /** Set it to true, in a callback say, to end `fit` after the current batch. */
+  stopTraining = false;
+  private compiled: Compiled | null = null;
+
+  /** The layers, in the order in which they run. */
+  abstract readonly layers: readonly Layer[];
+
+  override get weights(): readonly Weight[] {
+    return this.layers.flatMap((layer) => layer.weights);
+  }
+
+  override get trainableWeights(): readonly Weight[] {
+    return this.layers.flatMap((layer) => layer.trainableWeights);
+  }
+
+  override get trainable(): boolean {
+    return super.trainable;
+  }
+
+  /** Freezes or frees all layers. */
+  override set trainable(value: boolean) {
+    super.trainable = value;
+    for (const layer of this.layers) layer.trainable = value;
+  }
+
+  /**
+   * Settles how the model is trained. Weights stay as they are.
+   *
+   * @throws UnknownNameError for an unknown optimizer, loss or metric, listing the known ones
+   */
+  compile({ optimizer = 'rmsprop', loss, lossWeights = 1, metrics = [] }: CompileOptions): void {
+    const outputs = planOutputs(this.name, this.outputNames, loss, lossWeights, metrics);
+    this.compiled = { optimizer: getOptimizer(optimizer), outputs };
+  }
+
+  /** The names of the inputs. */
+  get inputNames(): readonly string[] {
+    return ['input'];
+  }
+
+  /** The names of the outputs. */
+  get outputNames(): readonly string[] {
+    return ['output'];
+  }
+
+  /** The shapes of batches that the model was built for; null before. */
+  abstract get inputShapes(): readonly BatchShape[] | null;
+
+  /** Each use of a layer with the shapes it gives, in the order in which they run. */
+  abstract layerShapes(): readonly (readonly [Layer, readonly BatchShape[]])[];
+
+  /** The optimizer that `compile` has set. @throws NotCompiledError before */
+  get optimizer(): Optimizer {
+    return this.requireCompiled('optimizer').optimizer;
+  }
+
+  private requireCompiled(method: string): Compiled {
+    if (this.compiled === null) {
+      throw new NotCompiledError(
+        `${this.name}.${method}: the model is not compiled; call model.compile({ optimizer, loss }) first.`,
+      );
+    }
+    return this.compiled;
+  }
+
+  /**
+   * Trains the model on samples x [n, …] with targets y [n, …]: `epochs` times through all of them in batches.
+   *
+   * @returns the loss and metrics of every epoch
+   * @throws NotCompiledError before `compile`
+   * @throws ShapeError, ValueError for data that do not fit; the signal's reason when it is aborted
+   */
+  async fit(x: DataLike, y: DataLike, options: FitOptions = {}): Promise<History> {
+    return fit(this, this.requireCompiled('fit'), x, y, options);
+  }
+
+  /** The loss and metrics on samples x with targets y, by name: `{ loss, accuracy }`. @throws as `fit` */
+  async evaluate(
+    x: TensorLike,
+    y: TensorLike,
+    options: EvaluateOptions = {},
+  ): Promise<Record<string, number>> {
+    return evaluate(this, this.requireCompiled('evaluate'), x, y, options);
+  }
+
+  /**
+   * The output for samples x, computed in batches (of 32 unless said otherwise).
+   *
+   * @throws ShapeError for a model with several outputs: see `predictAll`
+   */
+  predict(x: DataLike, options: { batchSize?: number } = {}): Tensor {
+    const outputs = this.predictAll(x, options);
+    if (outputs.length !== 1) {
+      throw new ShapeError(
+        `${this.name}.predict: the model has ${outputs.length} outputs; use predictAll, which returns a list.`,
+      );
+    }
+    return outputs[0];
+  }
+
+  /** The outputs for samples x, in a list. @throws ShapeError, ValueError for data that do not fit */
+  predictAll(x: DataLike, { batchSize = 32 }: { batchSize?: number } = {}): Tensor[] {
+    const who = `${this.name}.predict`;
+    const inputs = tensorsOf(who, 'x', x, this.inputNames);
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new ValueError(
+        `${who}: batchSize must be a whole number of 1 or more; got ${batchSize}.`,
+      );
+    }
+    const n = inputs[0].shape[0];
+    return noGrad(() => {
+      const parts: (readonly Tensor[])[] = [];
+      for (let from = 0; from < n || from === 0; from += batchSize) {
+        const batch = inputs.map(
+          (t) => new Variable(n <= batchSize ? t : rows(t, from, Math.min(from + batchSize, n))),
+        );
+        parts.push(this.applyAll(batch).map(({ value }) => value));
+      }
+      return parts[0].map((first, i) =>
+        parts.length === 1 ? first : ops.concat(parts.map((part) => part[i])),
+      );
+    });
+  }
+
+  /**
+   * One step of training on one batch.
+   *
+   * @returns the loss before the update and the metrics, of this batch alone
+   * @throws as `fit`
+   */
+  trainOnBatch(
+    x: TensorLike,
+    y: TensorLike,
+    options: TrainOnBatchOptions = {},
+  ): Record<string, number> {
+    const compiled = this.requireCompiled('trainOnBatch');
+    const batch = prepareSamples(`${this.name}.trainOnBatch`, this, x, y, options);
+    const progress = new Progress(compiled.outputs);
+    progress.add(trainStep(this, compiled, batch), batch.y);
+    return progress.logs();
+  }
+
+  /** The loss and metrics of one batch, without training. @throws as `fit` */
+  testOnBatch(
+    x: TensorLike,
+    y: TensorLike,
+    options: TrainOnBatchOptions = {},
+  ): Record<string, number> {
+    const compiled = this.requireCompiled('testOnBatch');
+    const batch = prepareSamples(`${this.name}.testOnBatch`, this, x, y, options);
+    const progress = new Progress(compiled.outputs);
+    progress.add(testStep(this, compiled, batch), batch.y);
+    return progress.logs();
+  }
+
+  /**
+   * Prints a table of the layers with their output shapes and numbers of weights, and returns it.
+   *
+   * @throws ShapeError before the weights are made
+   */
+  summary(print: (text: string) => void = console.log): string {
+    const text = summaryOf(this);
+    print(text);
+    return text;
+  }
+}
