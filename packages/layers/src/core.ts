@@ -24,6 +24,7 @@ import {
   type LayerOptions,
   type Weight,
 } from './layer.js';
+import { checkName } from './registry.js';
 import type { RegularizerId } from './regularizers.js';
 
 /** A count that must be a whole number of at least 1. */
@@ -187,16 +188,33 @@ function product(sizes: BatchShape): number | null {
   return sizes.reduce<number | null>((n, s) => (n === null || s === null ? null : n * s), 1);
 }
 
+export interface FlattenOptions extends LayerOptions {
+  /** 'channelsFirst': brings [batch, channels, …] into the order [batch, …, channels] first. Default 'channelsLast'. */
+  dataFormat?: 'channelsLast' | 'channelsFirst';
+}
+
 /**
  * All axes but the batch become one: [batch, a, b, …] → [batch, a·b·…].
  *
+ * @throws UnknownNameError for a dataFormat that is not known
  * @example
  * new Flatten().apply(zeros([2, 3, 4])).shape; // [2, 12]
  */
 export class Flatten extends Layer {
+  private readonly channelsFirst: boolean;
+
+  constructor(options: FlattenOptions = {}) {
+    super(options);
+    const { dataFormat = 'channelsLast' } = options;
+    checkName(`dataFormat of ${this.name}`, dataFormat, ['channelsLast', 'channelsFirst']);
+    this.channelsFirst = dataFormat === 'channelsFirst';
+  }
+
   override call(x: Variable): Variable {
     if (x.rank === 0) throw new ShapeError(`${this.name}: needs a batch of samples; got a scalar.`);
-    return x.reshape([x.shape[0], x.size === 0 ? (product(x.shape.slice(1)) ?? 0) : -1]);
+    const space = x.shape.slice(2).map((_, i) => i + 2);
+    const ordered = this.channelsFirst && x.rank > 2 ? x.transpose([0, ...space, 1]) : x;
+    return ordered.reshape([x.shape[0], x.size === 0 ? (product(x.shape.slice(1)) ?? 0) : -1]);
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {
