@@ -160,8 +160,11 @@ class LineDisplay extends Display {
   }
 }
 
-/** A bar on a terminal. Exported for tests. */
-export async function barOn(stream: NodeJS.WriteStream, shown: Shown): Promise<Display> {
+/** Where a bar is drawn: process.stdout, or what a test puts in its place. */
+type Terminal = NodeJS.WritableStream & { readonly columns?: number };
+
+/** A bar on a terminal. */
+export async function barOn(stream: Terminal, shown: Shown): Promise<Display> {
   const { default: library } = await import('cli-progress');
   return new BarDisplay(shown, stream, library.SingleBar);
 }
@@ -173,7 +176,7 @@ class BarDisplay extends Display {
 
   constructor(
     shown: Shown,
-    private readonly stream: NodeJS.WriteStream,
+    private readonly stream: Terminal,
     Bar: typeof SingleBar,
   ) {
     super(shown);
