@@ -16,6 +16,7 @@ import {
   type Activation as ActivationFunction,
   type ActivationId,
 } from './activations.js';
+import type { ConstraintId } from './constraints.js';
 import type { InitializerId } from './initializers.js';
 import {
   Layer,
@@ -46,6 +47,8 @@ export interface DenseOptions extends LayerOptions {
   biasInitializer?: InitializerId;
   kernelRegularizer?: RegularizerId;
   biasRegularizer?: RegularizerId;
+  kernelConstraint?: ConstraintId;
+  biasConstraint?: ConstraintId;
 }
 
 /**
@@ -59,6 +62,7 @@ export interface DenseOptions extends LayerOptions {
  * new Dense(4, { inputShape: [3] }).apply(zeros([2, 3])).shape; // [2, 4]
  */
 export class Dense extends Layer {
+  protected override readonly supportsMasking = true;
   readonly units: number;
   private readonly activation: ActivationFunction;
   private kernel: Weight | null = null;
@@ -88,11 +92,13 @@ export class Dense extends Layer {
     this.kernel = this.addWeight('kernel', [size, this.units], {
       initializer: kernelInitializer,
       regularizer: this.options.kernelRegularizer,
+      constraint: this.options.kernelConstraint,
     });
     if (useBias) {
       this.bias = this.addWeight('bias', [this.units], {
         initializer: biasInitializer,
         regularizer: this.options.biasRegularizer,
+        constraint: this.options.biasConstraint,
       });
     }
   }
@@ -124,6 +130,7 @@ export class Dense extends Layer {
  * new Activation('relu').apply([[-1, 2]]).toArray(); // [[0, 2]]
  */
 export class Activation extends Layer {
+  protected override readonly supportsMasking = true;
   private readonly activation: ActivationFunction;
 
   constructor(activation: ActivationId, options: LayerOptions = {}) {
@@ -154,6 +161,7 @@ export interface DropoutOptions extends LayerOptions {
  * new Dropout(0.5).apply([[1, 2]]).toArray(); // [[1, 2]]
  */
 export class Dropout extends Layer {
+  protected override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(

@@ -28,11 +28,13 @@ export type { ClassWeight, DataLike } from './data.js';
 
 // Functions by name: `losses.huber({ delta: 2 })`. Names alone will do where the standard settings are meant.
 export * as activations from './activations.js';
+export * as constraints from './constraints.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
 export * as metrics from './metrics.js';
 export * as regularizers from './regularizers.js';
 export type { ActivationId, ActivationName } from './activations.js';
+export type { Constraint, ConstraintId, ConstraintName } from './constraints.js';
 export type { Initializer, InitializerId, InitializerName } from './initializers.js';
 export type { Loss, LossId, LossName } from './losses.js';
 export type { Metric, MetricId, MetricName } from './metrics.js';

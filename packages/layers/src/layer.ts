@@ -17,6 +17,7 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autograd';
+import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
@@ -45,15 +46,12 @@ export interface CallContext {
   readonly training: boolean;
 }
 
-/** A rule that a weight must keep: what becomes of its value after an update. */
-export type Constraint = (weight: Tensor) => Tensor;
-
 /** How a weight is made. */
 export interface WeightOptions {
   initializer?: InitializerId;
   regularizer?: RegularizerId;
   /** Applied to the value after each update. */
-  constraint?: Constraint;
+  constraint?: ConstraintId | null;
   /** False for values that no gradient reaches, such as moving averages. Default true. */
   trainable?: boolean;
 }
@@ -147,7 +145,7 @@ export abstract class Layer {
 
   /** As `build`, for layers with several inputs. */
   buildAll(inputShapes: readonly BatchShape[]): void {
-    this.build(this.only(inputShapes));
+    if (inputShapes.length === 1) this.build(inputShapes[0]);
   }
 
   /** As `call`, for layers with several inputs or outputs. */
@@ -157,8 +155,10 @@ export abstract class Layer {
 
   /** As `computeOutputShape`, for layers with several inputs or outputs. */
   computeOutputShapes(inputShapes: readonly BatchShape[]): readonly BatchShape[] {
-    if (inputShapes.length === 1) return [this.computeOutputShape(inputShapes[0])];
-    return this.shapesByRunning(inputShapes);
+    const known = this.computeOutputShape !== Layer.prototype.computeOutputShape;
+    return known
+      ? [this.computeOutputShape(this.only(inputShapes))]
+      : this.shapesByRunning(inputShapes);
   }
 
   private shapesByRunning(inputShapes: readonly BatchShape[]): BatchShape[] {
@@ -270,18 +270,19 @@ export abstract class Layer {
    * @throws ValueError when the layer has a weight of that name
    */
   protected addWeight(name: string, shape: Shape, options: WeightOptions = {}): Weight {
-    const {
-      initializer = 'glorotUniform',
-      regularizer,
-      constraint = null,
-      trainable = true,
-    } = options;
+    const { initializer = 'glorotUniform', regularizer, constraint, trainable = true } = options;
     if (this.ownWeights.some((w) => w.name === name)) {
       throw new ValueError(`${this.name}: there is a weight '${name}' already.`);
     }
     const generator: Generator = defaultGenerator().stream('weights');
     const value = getInitializer(initializer)(shape, { dtype: this.dtype, generator });
-    const weight = new Weight(name, value, trainable, getRegularizer(regularizer), constraint);
+    const weight = new Weight(
+      name,
+      value,
+      trainable,
+      getRegularizer(regularizer),
+      getConstraint(constraint),
+    );
     weight.requiresGrad = trainable && this.isTrainable;
     this.ownWeights.push(weight);
     return weight;
