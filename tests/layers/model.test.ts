@@ -97,10 +97,9 @@ describe('compile', () => {
     expect(() => model.compile({ loss: 'mse', optimizer: misspelt as 'sgd' })).toThrow(
       /Unknown optimizer .*'sgd'/,
     );
-    expect(() => {
-      model.compile({ loss: 'mse', metrics: [misspelt as 'mse'] });
-      model.trainOnBatch([[1]], [[1]]);
-    }).toThrow(/Unknown metric .*'accuracy'/);
+    expect(() => model.compile({ loss: 'mse', metrics: [misspelt as 'mse'] })).toThrow(
+      /Unknown metric .*'accuracy'/,
+    );
   });
 
   test.each([
@@ -255,7 +254,7 @@ describe('fit', () => {
   });
 
   test('lets timers run', async () => {
-    const { x, y } = clouds(2000);
+    const { x, y } = clouds(500);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     await classifier().fit(x, y, { batchSize: 1, epochs: 3, verbose: 0 });
@@ -356,7 +355,7 @@ describe('training', () => {
       model.predict(x, { batchSize: 100 }).toArray(),
     );
     expect(model.predict(zeros([0, 2])).shape).toEqual([0, 2]);
-    expect(() => model.predict(1)).toThrow('needs a batch of samples');
+    expect(() => model.predict(1)).toThrow('x must be a batch of samples; got a scalar.');
   });
 
   test.each([

@@ -117,8 +117,8 @@ export abstract class BaseModel extends Layer {
 
   /** The loss and metrics on samples x with targets y, by name: `{ loss, accuracy }`. @throws as `fit` */
   async evaluate(
-    x: TensorLike,
-    y: TensorLike,
+    x: DataLike,
+    y: DataLike,
     options: EvaluateOptions = {},
   ): Promise<Record<string, number>> {
     return evaluate(this, this.requireCompiled('evaluate'), x, y, options);
@@ -170,8 +170,8 @@ export abstract class BaseModel extends Layer {
    * @throws as `fit`
    */
   trainOnBatch(
-    x: TensorLike,
-    y: TensorLike,
+    x: DataLike,
+    y: DataLike,
     options: TrainOnBatchOptions = {},
   ): Record<string, number> {
     const compiled = this.requireCompiled('trainOnBatch');
@@ -183,8 +183,8 @@ export abstract class BaseModel extends Layer {
 
   /** The loss and metrics of one batch, without training. @throws as `fit` */
   testOnBatch(
-    x: TensorLike,
-    y: TensorLike,
+    x: DataLike,
+    y: DataLike,
     options: TrainOnBatchOptions = {},
   ): Record<string, number> {
     const compiled = this.requireCompiled('testOnBatch');

@@ -6,8 +6,9 @@ import { Variable, gradients, noGrad } from '@tapegrad/autograd';
 import type { Samples } from './data.js';
 import type { Layer } from './layer.js';
 import { getLoss, meanLoss, type Loss, type LossId } from './losses.js';
-import { getMetric, type Metric, type MetricId } from './metrics.js';
+import { getMetric, metricNames, type Metric, type MetricId } from './metrics.js';
 import type { Optimizer } from './optimizers/index.js';
+import { checkName } from './registry.js';
 
 /** A setting for each output: one for all, a list in their order, or an object by their names. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -31,7 +32,10 @@ function isLoss(id: PerOutput<LossId>): id is LossId {
   return typeof id !== 'object' || 'perSample' in id;
 }
 
-/** @throws ValueError when a list has another length than the outputs, or an object other names */
+/**
+ * @throws ValueError when a list has another length than the outputs, or an object other names
+ * @throws UnknownNameError for a loss or metric that is not known
+ */
 export function planOutputs(
   model: string,
   names: readonly string[],
@@ -57,6 +61,7 @@ export function planOutputs(
   };
   return names.map((name, i) => {
     const own = isMetricList(metrics) ? metrics : (metrics[name] ?? []);
+    for (const id of own) if (typeof id === 'string') checkName('metric', id, metricNames);
     return {
       name,
       loss: getLoss(isLoss(loss) ? loss : pick('loss', loss, i)),
