@@ -28,7 +28,7 @@ interface DrawOptions {
  * @example
  * const a = new Generator(1).uniform([2]);
  * const b = new Generator(1).uniform([2]);
- * a.equal(b).toArray(); // [true, true]
+ * a.equal(b); // [true, true]
  */
 export class Generator implements RandomSource {
   private prng: seedrandom.StatefulPRNG<State.Alea>;

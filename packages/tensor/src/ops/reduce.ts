@@ -81,7 +81,7 @@ export const min = reduction('min', 'number', (fold) => fold(k.min, Infinity, 0)
 export const variance = reduction('variance', 'float', varianceOf);
 /** The square root of the variance. @example ops.std([1, 3, 5, 7]); // 2.2361 */
 export const std = reduction('std', 'float', (fold, n) => Math.sqrt(varianceOf(fold, n)));
-/** ln Σeˣ, computed without overflow. @example ops.logSumExp([1000, 1000]); // 1000.6931 */
+/** ln Σeˣ, computed without overflow. @example ops.logSumExp([1000, 1000]); // 1000.6932 */
 export const logSumExp = reduction('logSumExp', 'float', (fold) => {
   const m = fold(k.max, -Infinity, 0);
   // Where all are −∞, or one is ∞ or NaN, the maximum is the answer.
