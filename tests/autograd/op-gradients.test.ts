@@ -1,13 +1,20 @@
 /** Every rule of the table `vjps` against differences: first and second order, on every layout of memory. */
 import { type Tensor, ops as tensorOps, recordCalls, tensor } from '@tapegrad/tensor';
 import { gradcheck, vjps, type Variable } from '@tapegrad/autograd';
+import { convRows } from './rows/conv.js';
 import { elementwiseRows } from './rows/elementwise.js';
 import { linalgRows } from './rows/linalg.js';
 import { movementRows } from './rows/movement.js';
 import { reduceRows } from './rows/reduce.js';
 import type { GradientRow, GradientRows } from './rows/types.js';
 
-const rows: GradientRows = { ...elementwiseRows, ...reduceRows, ...movementRows, ...linalgRows };
+const rows: GradientRows = {
+  ...elementwiseRows,
+  ...reduceRows,
+  ...movementRows,
+  ...linalgRows,
+  ...convRows,
+};
 
 /** A tensor from which x is got by looking at every other element of one axis backwards, and transposing. */
 function storageOf(x: Tensor): Tensor {

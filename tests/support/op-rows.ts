@@ -1,6 +1,7 @@
 /**
  * The table of ops for tests: inputs to try each op with, and what must come out. An op without a row does not compile.
  */
+import { conv } from './op-rows/conv.js';
 import { elementwise } from './op-rows/elementwise.js';
 import { indexing } from './op-rows/indexing.js';
 import { linalg } from './op-rows/linalg.js';
@@ -16,6 +17,7 @@ export const opRows: OpRows = {
   ...movement,
   ...indexing,
   ...linalg,
+  ...conv,
   ...random,
   ...optimizer,
 };

@@ -13,6 +13,7 @@ import {
 } from '@tapegrad/tensor';
 import { ops } from './ops.js';
 import type { RuleTable } from './rules.js';
+import { convVjps } from './vjps-conv.js';
 import { elementwiseVjps } from './vjps-elementwise.js';
 import {
   cumprodGradient,
@@ -280,6 +281,8 @@ const table = {
     saves: ['inputs'],
     each: (g, inputs, { attrs: { equation }, index }) => einsumGradient(g, inputs, equation, index),
   },
+
+  ...convVjps,
 
   // Randomness and updates in place have no gradient.
   randomUniform: null,

@@ -60,6 +60,15 @@ export {
   splitSizes,
   nadamMomentum,
 } from './ops/attributes.js';
+export {
+  checkDataFormat,
+  checkGroups,
+  checkPadding,
+  perAxis,
+  windowsAlong,
+  type DataFormat,
+  type Padding,
+} from './ops/windows.js';
 export { SELU_ALPHA, SELU_SCALE } from './kernels/js/elementwise.js';
 export {
   broadcastShapes,

@@ -1,4 +1,5 @@
 /** The table of all ops. An op is in it because it is exported from its family's file; its name is its key. */
+import * as conv from './conv.js';
 import * as einsum from './einsum.js';
 import * as elementwise from './elementwise.js';
 import * as extend from './extend.js';
@@ -6,6 +7,7 @@ import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
 import * as movement from './movement.js';
 import * as optimizer from './optimizer.js';
+import * as pool from './pool.js';
 import * as random from './random.js';
 import * as reduce from './reduce.js';
 
@@ -18,6 +20,8 @@ export const specs = {
   ...indexing,
   ...linalg,
   ...einsum,
+  ...conv,
+  ...pool,
   ...random,
   ...optimizer,
 };
