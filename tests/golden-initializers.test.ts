@@ -166,7 +166,7 @@ function check(golden: InitializerCase, float: DType): void {
   checkMoments(name, values, expected);
 }
 
-const cases = goldenCases<InitializerCase>('initializers.json');
+const cases = goldenCases<InitializerCase>('initializer');
 
 describe.each(['float64', 'float32'] as const)('initializers.json in %s', (float) => {
   test.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {

@@ -82,7 +82,7 @@ function check(golden: LayerCase, float: DType): void {
   });
 }
 
-const cases = goldenCases<LayerCase>('layers.json');
+const cases = goldenCases<LayerCase>('layer');
 
 describe.each(['float64', 'float32'] as const)('layers.json in %s', (float) => {
   for (const golden of cases) {

@@ -48,7 +48,7 @@ function check(golden: LossCase, float: DType): void {
   );
 }
 
-const cases = goldenCases<LossCase>('losses.json');
+const cases = goldenCases<LossCase>('loss');
 
 describe.each(['float64', 'float32'] as const)('losses.json in %s', (float) => {
   test.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {

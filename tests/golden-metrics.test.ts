@@ -29,7 +29,7 @@ function check({ name, metric: id, config, batches, outputs }: MetricCase, float
   });
 }
 
-const cases = goldenCases<MetricCase>('metrics.json');
+const cases = goldenCases<MetricCase>('metric');
 
 describe.each(['float64', 'float32'] as const)('metrics.json in %s', (float) => {
   test.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {

@@ -105,7 +105,7 @@ function checkGradients(
   }
 }
 
-const cases = goldenCases<OpCase>('ops.json');
+const cases = goldenCases<OpCase>('op');
 
 describe.each(['float64', 'float32'] as const)('ops.json in %s', (float) => {
   test.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {

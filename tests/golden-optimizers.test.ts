@@ -112,7 +112,7 @@ function checkSchedule(golden: ScheduleCase): void {
   );
 }
 
-const cases = goldenCases<TrajectoryCase | ScheduleCase>('optimizers.json');
+const cases = goldenCases<TrajectoryCase | ScheduleCase>('optimizer', 'schedule');
 const tables = cases.filter((golden): golden is ScheduleCase => 'schedule' in golden);
 const trajectories = cases.filter((golden): golden is TrajectoryCase => 'optimizer' in golden);
 

@@ -110,7 +110,7 @@ const tolerances = {
 } as const;
 
 describe.each(['float64', 'float32'] as const)('trainings in %s', (dtype) => {
-  for (const golden of goldenCases<TrainingCase>('training.json')) {
+  for (const golden of goldenCases<TrainingCase>('training')) {
     const names = golden.layers.map(({ layer }) => layer);
     const missing = names.filter((name) => awaited.includes(name));
     if (missing.length > 0) {

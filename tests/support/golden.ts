@@ -1,5 +1,5 @@
 /** The reference values of tests/golden, or of the folder in the environment variable GOLDEN_DIR. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isFloat, tensor, type DType, type Tensor } from '@tapegrad/tensor';
@@ -14,14 +14,55 @@ export interface GoldenTensor {
 
 export type GoldenTensors = Readonly<Record<string, GoldenTensor>>;
 
-export const goldenFolder =
-  process.env.GOLDEN_DIR ?? fileURLToPath(new URL('../golden', import.meta.url));
+const ownFolder = fileURLToPath(new URL('../golden', import.meta.url));
+export const goldenFolder = process.env.GOLDEN_DIR ?? ownFolder;
 
-/** The cases of a file. @throws Error when the file has none, so that an empty file is no success */
-export function goldenCases<Case extends { name: string }>(file: string): Case[] {
-  const { cases } = JSON.parse(readFileSync(join(goldenFolder, file), 'utf8')) as { cases: Case[] };
-  if (cases.length === 0) throw new Error(`${join(goldenFolder, file)} has no cases`);
+/** What a case can be about, by the field that says it. */
+const KINDS = ['op', 'layer', 'loss', 'metric', 'optimizer', 'schedule', 'initializer'] as const;
+
+export type GoldenKind = (typeof KINDS)[number] | 'training';
+
+/** A training has a loss and an optimizer too; what sets it apart is its list of layers. */
+export function kindOf(golden: object): GoldenKind | undefined {
+  return 'layers' in golden ? 'training' : KINDS.find((kind) => kind in golden);
+}
+
+interface FileCase {
+  readonly file: string;
+  readonly golden: { readonly name: string };
+}
+
+/** All cases of all files in a folder, whatever the files are called. */
+function casesIn(folder: string): readonly FileCase[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .flatMap((file) => {
+      const { cases } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
+        cases: FileCase['golden'][];
+      };
+      return cases.map((golden) => ({ file, golden }));
+    });
+}
+
+/** All cases of the golden folder. @throws Error when there is none, so that an empty folder is no success */
+export function allGoldenCases(): readonly FileCase[] {
+  const cases = casesIn(goldenFolder);
+  if (cases.length === 0) throw new Error(`${goldenFolder} has no cases`);
   return cases;
+}
+
+/** The cases of some kinds; where GOLDEN_DIR has none of them, those of tests/golden. */
+export function goldenCases<Case extends { name: string }>(
+  ...kinds: readonly GoldenKind[]
+): Case[] {
+  const pick = (cases: readonly FileCase[]): Case[] =>
+    cases.flatMap(({ golden }) => {
+      const kind = kindOf(golden);
+      return kind !== undefined && kinds.includes(kind) ? [golden as Case] : [];
+    });
+  const found = pick(allGoldenCases());
+  return found.length > 0 ? found : pick(casesIn(ownFolder));
 }
 
 /** The dtype of a golden tensor in a run whose floating-point numbers are `float`. */
