@@ -1,18 +1,28 @@
 /** Every rule of the table `vjps` against differences: first and second order, on every layout of memory. */
 import { type Tensor, ops as tensorOps, recordCalls, tensor } from '@tapegrad/tensor';
-import { gradcheck, vjps, type Variable } from '@tapegrad/autograd';
+import {
+  GradientError,
+  gradcheck,
+  gradients,
+  ops,
+  variable,
+  vjps,
+  type Variable,
+} from '@tapegrad/autograd';
 import { convRows } from './rows/conv.js';
 import { elementwiseRows } from './rows/elementwise.js';
 import { linalgRows } from './rows/linalg.js';
 import { movementRows } from './rows/movement.js';
+import { recurrentRows, refusingRows } from './rows/recurrent.js';
 import { reduceRows } from './rows/reduce.js';
-import type { GradientRow, GradientRows } from './rows/types.js';
+import { uniform, type GradientRow, type GradientRows } from './rows/types.js';
 
 const rows: GradientRows = {
   ...elementwiseRows,
   ...reduceRows,
   ...movementRows,
   ...linalgRows,
+  ...recurrentRows,
   ...convRows,
 };
 
@@ -36,8 +46,9 @@ function viewOf(storage: Variable, rank: number): Variable {
   return rank === 0 ? odd.reshape([]) : odd.transpose();
 }
 
-function strided({ f, inputs }: GradientRow): GradientRow {
+function strided({ f, inputs, order }: GradientRow): GradientRow {
   return {
+    order,
     f: (...stored) => f(...stored.map((x, i) => viewOf(x, inputs[i].rank))),
     inputs: inputs.map(storageOf),
   };
@@ -53,13 +64,14 @@ const table = Object.entries(rows).flatMap(([name, list]) =>
 
 describe('the gradient and its gradient', () => {
   test.each(table)('%s', (_, row, name) => {
-    const calls = recordCalls(() => gradcheck(row.f, row.inputs, { order: 2 }).assertPassed());
+    const { f, inputs, order = 2 } = row;
+    const calls = recordCalls(() => gradcheck(f, inputs, { order }).assertPassed());
     expect(calls.map(({ spec }) => spec.name)).toContain(name);
   });
 
   test.each(table)('%s, strided', (_, row) => {
-    const { f, inputs } = strided(row);
-    gradcheck(f, inputs, { order: 2 }).assertPassed();
+    const { f, inputs, order = 2 } = strided(row);
+    gradcheck(f, inputs, { order }).assertPassed();
   });
 });
 
@@ -87,5 +99,31 @@ test('strided inputs are the inputs, read from a memory without their order', ()
 
 test('the table has a row for each op with a rule, and for no other', () => {
   const ruled = Object.entries(vjps).flatMap(([name, rule]) => (rule === null ? [] : [name]));
-  expect(Object.keys(rows).sort()).toEqual(ruled.sort());
+  const known = [...Object.keys(rows), ...Object.keys(refusingRows)];
+  expect(known.sort()).toEqual(ruled.sort());
+});
+
+describe('what goes back through time in one step', () => {
+  test.each(Object.entries(refusingRows))('%s refuses to be differentiated', (name, row) => {
+    const outputs = [row.f(...row.inputs.map((x) => variable(x)))].flat();
+    const [{ node }] = outputs;
+    expect(node?.name).toBe(name);
+    for (const [i, edge] of (node?.edges ?? []).entries()) {
+      if (edge === null) continue;
+      const back = (): unknown => node?.rule.pull(node, outputs, i);
+      expect(back).toThrow(
+        `'${name}' goes back through time in one step and has no second derivative.`,
+      );
+    }
+  });
+
+  test('a second derivative says how to get it', () => {
+    const x = variable(uniform([1, 2, 2]));
+    const k = variable(uniform([2, 2]));
+    const [, state] = ops.simpleRNN(x, k, k, [], [[0, 0]], []);
+    const [g] = gradients([state.sum()], [x], [], { createGraph: true });
+    const second = (): unknown => gradients([g.sum()], [k], [], { retainGraph: true });
+    expect(second).toThrow(GradientError);
+    expect(second).toThrow('Make the layer with { unroll: true }');
+  });
 });

@@ -8,6 +8,7 @@ import { linalg } from './op-rows/linalg.js';
 import { movement } from './op-rows/movement.js';
 import { optimizer } from './op-rows/optimizer.js';
 import { random } from './op-rows/random.js';
+import { recurrent } from './op-rows/recurrent.js';
 import { reduce } from './op-rows/reduce.js';
 import type { OpRows } from './op-rows/types.js';
 
@@ -17,6 +18,7 @@ export const opRows: OpRows = {
   ...movement,
   ...indexing,
   ...linalg,
+  ...recurrent,
   ...conv,
   ...random,
   ...optimizer,

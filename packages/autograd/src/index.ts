@@ -17,3 +17,4 @@ export { gradcheck, type GradcheckOptions } from './gradcheck.js';
 export { GradcheckReport, type Slope } from './gradcheck-report.js';
 export type { RuleTable } from './rules.js';
 export { vjps, type DifferentiableOp } from './vjps.js';
+export type { RefusingOp } from './vjps-recurrent.js';

@@ -48,9 +48,11 @@ export function apply(
     return spec.kind === 'list' ? results.map((y) => new Variable(y)) : new Variable(results[0]);
   }
   const node = new GraphNode(name, rule, attrs, values, results, inputs.map(edgeTo));
-  const outputs = results.map(
-    (y, slot) => new Variable(y, isFloat(y.dtype), isFloat(y.dtype) ? node : null, slot),
-  );
+  const differentiable = results.length - (spec.kind === 'list' ? (spec.auxiliary ?? 0) : 0);
+  const outputs = results.map((y, slot) => {
+    const live = slot < differentiable && isFloat(y.dtype);
+    return new Variable(y, live, live ? node : null, slot);
+  });
   node.save(rule.select(inputs, outputs));
   return spec.kind === 'list' ? outputs : outputs[0];
 }

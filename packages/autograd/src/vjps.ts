@@ -15,6 +15,7 @@ import { ops } from './ops.js';
 import type { RuleTable } from './rules.js';
 import { convVjps } from './vjps-conv.js';
 import { elementwiseVjps } from './vjps-elementwise.js';
+import { recurrentVjps } from './vjps-recurrent.js';
 import {
   cumprodGradient,
   dotGradient,
@@ -31,6 +32,7 @@ import {
 
 const table = {
   ...elementwiseVjps,
+  ...recurrentVjps,
 
   // Reductions
   sum: { saves: [], x: (g, _saved, { attrs, types }) => expandReduced(g, types.x, attrs.axis) },

@@ -67,6 +67,8 @@ export interface ListOp<
   Lead extends string = string,
 > extends OpBase<Names, Lead> {
   readonly kind: 'list';
+  /** How many of the last outputs are there for the gradient rule alone; no gradient passes through these. Default 0. */
+  readonly auxiliary?: number;
   infer(inputs: readonly TensorType[], attrs: Attrs): TensorType[];
   launch(inputs: readonly Strided[], outs: readonly Strided[], attrs: Attrs): void;
 }

@@ -1,16 +1,18 @@
 /** The rows of the table of gradients: functions to differentiate, and points away from kinks. */
 import { tensor, type OpName, type Tensor } from '@tapegrad/tensor';
-import type { DifferentiableOp, Variable } from '@tapegrad/autograd';
+import type { DifferentiableOp, RefusingOp, Variable } from '@tapegrad/autograd';
 import { Numbers } from '../../support/numbers.js';
 
 export interface GradientRow {
   readonly f: (...xs: Variable[]) => Variable | readonly Variable[];
   readonly inputs: readonly Tensor[];
+  /** 1 where the gradient has none of its own. Default 2. */
+  readonly order?: 1 | 2;
 }
 
-/** At least one row for each op that has a rule: a missing one does not compile. */
+/** At least one row for each op that has a rule and does not refuse: a missing one does not compile. */
 export type GradientRows = Readonly<
-  Record<DifferentiableOp, readonly [GradientRow, ...GradientRow[]]>
+  Record<Exclude<DifferentiableOp, RefusingOp>, readonly [GradientRow, ...GradientRow[]]>
 >;
 
 /** A call of each op that has none; updates in place are not functions. */

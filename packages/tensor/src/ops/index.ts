@@ -9,6 +9,7 @@ import * as movement from './movement.js';
 import * as optimizer from './optimizer.js';
 import * as pool from './pool.js';
 import * as random from './random.js';
+import * as recurrent from './recurrent.js';
 import * as reduce from './reduce.js';
 
 /** All op records by name. */
@@ -20,6 +21,7 @@ export const specs = {
   ...indexing,
   ...linalg,
   ...einsum,
+  ...recurrent,
   ...conv,
   ...pool,
   ...random,
