@@ -1,5 +1,13 @@
 /** How the layers of the reference files are made. */
-import { Activation, Dense, Flatten, type Layer, type Weight } from '@tapegrad/layers';
+import {
+  Activation,
+  BatchNormalization,
+  Dense,
+  Flatten,
+  LayerNormalization,
+  type Layer,
+  type Weight,
+} from '@tapegrad/layers';
 import { type DType } from '@tapegrad/tensor';
 import { type Variable } from '@tapegrad/autograd';
 
@@ -31,13 +39,20 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
     settings: ['dataFormat'],
     make: (options, dtype) => new Flatten({ ...options, dtype }),
   },
+  batchNormalization: {
+    settings: ['axis', 'momentum', 'epsilon', 'center', 'scale'],
+    make: (options, dtype) => new BatchNormalization({ ...options, dtype }),
+  },
+  layerNormalization: {
+    settings: ['axis', 'epsilon', 'center', 'scale'],
+    make: (options, dtype) => new LayerNormalization({ ...options, dtype }),
+  },
 };
 
 /** Layers of the files that the library does not have yet: their cases are named as to do. */
 export const awaited: readonly string[] = [
   'averagePooling1d',
   'averagePooling2d',
-  'batchNormalization',
   'bidirectional',
   'conv1d',
   'conv2d',
@@ -49,7 +64,6 @@ export const awaited: readonly string[] = [
   'globalMaxPooling1d',
   'globalMaxPooling2d',
   'gru',
-  'layerNormalization',
   'lstm',
   'maxPooling1d',
   'maxPooling2d',

@@ -146,8 +146,12 @@ export function layerSuite(rows: Readonly<Record<string, LayerRow>>): void {
     test('passes a first step that lowers a loss', () => {
       const layer = make();
       const inputs = inputsOf(row);
-      const size = output.reduce((n, shape) => n + shape.reduce((m, s) => m * s, 1), 0);
-      const loss = (): Variable => lossOf(layer, inputs).div(size);
+      const generator = new Generator('targets');
+      const targets = output.map((shape) => generator.normal(shape, { dtype: 'float64' }));
+      const loss = (): Variable =>
+        run(layer, inputs)
+          .map((y, i) => y.squaredDifference(targets[i]).mean())
+          .reduce((a, b) => a.add(b));
       const before = loss();
       const trained = layer.trainableWeights;
       if (weights === 0) expect(trained).toEqual([]);

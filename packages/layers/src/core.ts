@@ -3,7 +3,6 @@
  */
 import {
   ShapeError,
-  ValueError,
   defaultGenerator,
   formatShape,
   run,
@@ -16,6 +15,7 @@ import {
   type Activation as ActivationFunction,
   type ActivationId,
 } from './activations.js';
+import { checkCount, checkRate } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import type { InitializerId } from './initializers.js';
 import {
@@ -27,14 +27,6 @@ import {
 } from './layer.js';
 import { checkName } from './registry.js';
 import type { RegularizerId } from './regularizers.js';
-
-/** A count that must be a whole number of at least 1. */
-function checkCount(layer: string, what: string, n: number): number {
-  if (!Number.isInteger(n) || n < 1) {
-    throw new ValueError(`${layer}: ${what} must be a whole number of 1 or more; got ${n}.`);
-  }
-  return n;
-}
 
 export interface DenseOptions extends LayerOptions {
   /** Applied to the result. Default none. */
@@ -169,12 +161,7 @@ export class Dropout extends Layer {
     private readonly options: DropoutOptions = {},
   ) {
     super(options);
-    if (!(rate >= 0 && rate < 1)) {
-      throw new ValueError(
-        `${this.name}: rate is the share of elements to drop, from 0 up to but without 1; got ${rate}.`,
-      );
-    }
-    this.rate = rate;
+    this.rate = checkRate(this.name, rate);
   }
 
   override call(x: Variable, { training }: CallContext): Variable {

@@ -18,6 +18,14 @@ export {
   type DropoutOptions,
   type FlattenOptions,
 } from './core.js';
+export {
+  BatchNormalization,
+  LayerNormalization,
+  type BatchNormalizationOptions,
+  type LayerNormalizationOptions,
+} from './normalization.js';
+export { GaussianDropout, GaussianNoise, type NoiseOptions } from './noise.js';
+export { Masking, type MaskingOptions } from './masking.js';
 export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
 export { Sequential } from './sequential.js';
 export { Model, type ModelOptions } from './functional.js';

@@ -1,0 +1,55 @@
+/**
+ * What layers require of their options and inputs.
+ */
+import { ShapeError, ValueError, formatShape, normalizeAxes, type Axes } from '@tapegrad/tensor';
+import type { BatchShape } from './layer.js';
+
+/** A count that must be a whole number of at least 1. @throws ValueError */
+export function checkCount(layer: string, what: string, n: number): number {
+  if (!Number.isInteger(n) || n < 1) {
+    throw new ValueError(`${layer}: ${what} must be a whole number of 1 or more; got ${n}.`);
+  }
+  return n;
+}
+
+/** A number that must not be less than `low`, nor more than `high`. @throws ValueError */
+export function checkRange(
+  layer: string,
+  what: string,
+  n: number,
+  low: number,
+  high = Infinity,
+): number {
+  if (!(n >= low && n <= high) || n === Infinity) {
+    const range = high === Infinity ? `of ${low} or more` : `from ${low} to ${high}`;
+    throw new ValueError(`${layer}: ${what} must be a number ${range}; got ${n}.`);
+  }
+  return n;
+}
+
+/** The share of elements that a layer drops. @throws ValueError unless 0 ≤ rate < 1 */
+export function checkRate(layer: string, rate: number): number {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new ValueError(
+      `${layer}: rate is the share of elements to drop, from 0 up to but without 1; got ${rate}.`,
+    );
+  }
+  return rate;
+}
+
+/**
+ * The sizes of some axes of the inputs, in ascending order of the axes.
+ *
+ * @throws ShapeError for an axis that is not there, or whose size is not known before data come
+ */
+export function sizesAlong(layer: string, inputShape: BatchShape, axis: Axes): number[] {
+  return normalizeAxes(layer, axis, inputShape.length).map((i) => {
+    const size = inputShape[i];
+    if (size === null) {
+      throw new ShapeError(
+        `${layer}: the size of axis ${i} must be known; got inputs ${formatShape(inputShape)}.`,
+      );
+    }
+    return size;
+  });
+}
