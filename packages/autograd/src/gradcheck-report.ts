@@ -36,6 +36,11 @@ function place({ input, position }: Slope): string {
 /**
  * The outcome of `gradcheck`. `toString()` and Node's console.log give a table of the worst slopes and say in words what
  * is wrong.
+ *
+ * @example
+ * const report = gradcheck((x) => x.relu(), [[-1, 0, 2]], { names: ['x'] });
+ * report.passed; // false
+ * report.kinks.map(({ input, position }) => [input, position]); // [['x', [1]]]
  */
 export class GradcheckReport {
   constructor(

@@ -160,7 +160,7 @@ const DOT_STYLES: Readonly<Record<Vertex['kind'], string>> = {
  * @param options.names names for Variables, as an object { w, b } or a Map
  * @example
  * const w = variable([1, 2]);
- * graphToDot(w.square().sum(), { names: { w } }).split('\n')[3]; // '  n0 [label="w", shape=ellipse, style=filled, fillcolor="#dcefe1"];'
+ * graphToDot(w.square().sum(), { names: { w } }).includes('[label="w", shape=ellipse'); // true
  */
 export function graphToDot(result: Variable, { names }: GraphOptions = {}): string {
   const { vertices, arrows } = pictureOf(result, names);

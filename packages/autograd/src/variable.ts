@@ -187,7 +187,7 @@ export function noGrad<T>(body: () => T): T {
   return result;
 }
 
-/** Anything variable-like as a Variable; what is none becomes a constant. */
+/** Anything variable-like as a Variable; what is none becomes a constant. @example toVariable([1, 2]).requiresGrad; // false */
 export function toVariable(value: VariableLike, dtype?: DType): Variable {
   if (value instanceof Variable) return value;
   return new Variable(value instanceof Tensor ? value : tensor(value, { dtype }));
