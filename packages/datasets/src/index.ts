@@ -15,4 +15,5 @@ export {
   type IdxArrays,
   type IdxDType,
 } from './idx.js';
+export { decodeNpz, encodeNpz } from './npz.js';
 export { DatasetError, DownloadError, IdxError, type DownloadFailure } from './errors.js';

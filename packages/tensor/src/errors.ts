@@ -18,6 +18,9 @@ export class ValueError extends TapegradError {}
 /** An index outside the tensor. */
 export class IndexError extends TapegradError {}
 
+/** Bytes that are no well-formed file of the format that they should be in, or that hold what cannot be read. */
+export class FormatError extends TapegradError {}
+
 /** `[2, 3]`, the form in which every message prints a shape. */
 export function formatShape(shape: readonly (number | null)[]): string {
   return `[${shape.map((size) => size ?? '?').join(', ')}]`;

@@ -5,6 +5,7 @@ export {
   DTypeError,
   ValueError,
   IndexError,
+  FormatError,
   formatShape,
   formatChoices,
 } from './errors.js';
@@ -25,6 +26,8 @@ export {
   type TensorLike,
   type TensorOptions,
 } from './create.js';
+export { decodeNpy, encodeNpy } from './formats/npy.js';
+export { decodeSafetensors, encodeSafetensors, type Safetensors } from './formats/safetensors.js';
 export { ops, type OpFunctions, type OpMethods } from './functions.js';
 export { Generator, setSeed, defaultGenerator, type GeneratorState } from './random.js';
 
