@@ -3,6 +3,7 @@ import {
   Activation,
   BatchNormalization,
   Dense,
+  Embedding,
   Flatten,
   LayerNormalization,
   type Layer,
@@ -43,6 +44,11 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
     settings: ['axis', 'momentum', 'epsilon', 'center', 'scale'],
     make: (options, dtype) => new BatchNormalization({ ...options, dtype }),
   },
+  embedding: {
+    settings: ['inputDim', 'outputDim'],
+    make: ({ inputDim, outputDim, ...options }, dtype) =>
+      new Embedding(Number(inputDim), Number(outputDim), { ...options, dtype }),
+  },
   layerNormalization: {
     settings: ['axis', 'epsilon', 'center', 'scale'],
     make: (options, dtype) => new LayerNormalization({ ...options, dtype }),
@@ -58,7 +64,6 @@ export const awaited: readonly string[] = [
   'conv2d',
   'conv2dTranspose',
   'depthwiseConv2d',
-  'embedding',
   'globalAveragePooling1d',
   'globalAveragePooling2d',
   'globalMaxPooling1d',

@@ -1,14 +1,7 @@
 /**
  * The layers that any network is made of: Dense, Activation, Dropout, Flatten, Reshape.
  */
-import {
-  ShapeError,
-  defaultGenerator,
-  formatShape,
-  run,
-  specs,
-  type Generator,
-} from '@tapegrad/tensor';
+import { ShapeError, formatShape, type Generator } from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import {
   getActivation,
@@ -17,6 +10,7 @@ import {
 } from './activations.js';
 import { checkCount, checkRate } from './checks.js';
 import type { ConstraintId } from './constraints.js';
+import { dropped } from './dropout.js';
 import type { InitializerId } from './initializers.js';
 import {
   Layer,
@@ -166,11 +160,7 @@ export class Dropout extends Layer {
 
   override call(x: Variable, { training }: CallContext): Variable {
     if (!training || this.rate === 0) return x;
-    const generator = this.options.generator ?? defaultGenerator().stream('dropout');
-    const keep = 1 - this.rate;
-    const { shape, dtype } = x;
-    const mask = run(specs.randomBernoulli, [], { generator, shape, dtype, probability: keep });
-    return x.mul(mask).div(keep);
+    return dropped(x, this.rate, this.options.generator);
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {

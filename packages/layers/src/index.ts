@@ -26,6 +26,19 @@ export {
 } from './normalization.js';
 export { GaussianDropout, GaussianNoise, type NoiseOptions } from './noise.js';
 export { Masking, type MaskingOptions } from './masking.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
+export {
+  Add,
+  Average,
+  Concatenate,
+  Dot,
+  Maximum,
+  Minimum,
+  Multiply,
+  Subtract,
+  type ConcatenateOptions,
+  type DotOptions,
+} from './merge.js';
 export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
 export { Sequential } from './sequential.js';
 export { Model, type ModelOptions } from './functional.js';
