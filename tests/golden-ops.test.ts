@@ -1,5 +1,14 @@
 /** Every case of ops.json, forward and backward, in float64 and in float32. */
-import { opNames, ops, specs, type AnyFunction, type DType, type OpSpec } from '@tapegrad/tensor';
+import {
+  opNames,
+  ops,
+  recordCalls,
+  specs,
+  type AnyFunction,
+  type DType,
+  type OpName,
+  type OpSpec,
+} from '@tapegrad/tensor';
 import { Variable, ops as variableOps } from '@tapegrad/autograd';
 import {
   assertGolden,
@@ -9,7 +18,9 @@ import {
   type GoldenTensor,
   type GoldenTensors,
 } from './support/golden.js';
+import { contiguous } from './support/layouts.js';
 import { opRows } from './support/op-rows.js';
+import type { OpRow } from './support/op-rows/types.js';
 
 interface OpCase {
   readonly name: string;
@@ -20,6 +31,8 @@ interface OpCase {
   readonly cotangent?: GoldenTensors;
   readonly gradients?: GoldenTensors;
 }
+
+const rowOf = (name: OpName): OpRow => opRows[name] as OpRow;
 
 function specOf({ name, op }: OpCase): OpSpec {
   const table: Readonly<Record<string, OpSpec>> = specs;
@@ -117,10 +130,30 @@ describe.each(['float64', 'float32'] as const)('ops.json in %s', (float) => {
 });
 
 test('every op is compared with values from elsewhere, here or in the table of rows', () => {
-  const golden = new Set(cases.map(({ op }) => op));
-  const bare = opNames.filter((name) => !golden.has(name) && opRows[name].expected === undefined);
-  expect(bare).toEqual([]);
+  const golden = new Set<string>(cases.map(({ op }) => op));
+  const compared = (name: OpName): boolean => {
+    const { expected, gradientOf } = rowOf(name);
+    if (golden.has(name) || expected !== undefined) return true;
+    return gradientOf !== undefined && compared(gradientOf);
+  };
+  expect(opNames.filter((name) => !compared(name))).toEqual([]);
 });
+
+test.each(opNames.filter((name) => rowOf(name).gradientOf !== undefined))(
+  '%s is what the gradient of its op is computed by',
+  (name) => {
+    const of = rowOf(name).gradientOf ?? name;
+    const [{ inputs }] = rowOf(of).cases;
+    const variables = inputs.map(
+      (x) => new Variable(contiguous(x, x.dtype ?? 'float64'), x.dtype === undefined),
+    );
+    const f = variableOps as object as Readonly<Record<string, AnyFunction>>;
+    const call = f[of] as (...args: unknown[]) => Variable | Variable[];
+    const outputs = [call(...variables)].flat();
+    const calls = recordCalls(() => outputs[0].sum().backward());
+    expect(calls.map(({ spec }) => spec.name)).toContain(name);
+  },
+);
 
 describe('the comparison itself', () => {
   const one: GoldenTensor = { shape: [2], data: [1, 2] };

@@ -141,6 +141,7 @@ export const recurrent = {
       },
     ],
     dtypes: FLOAT,
+    gradientOf: 'simpleRNN',
     empty: [{ inputs: [[2, 0, 3], [2, 3], [2, 0, 3], [3, 3], [0]], shape: [2, 0, 3] }],
   },
   lstm: {
@@ -195,6 +196,7 @@ export const recurrent = {
       },
     ],
     dtypes: FLOAT,
+    gradientOf: 'lstm',
   },
   gru: {
     cases: [
@@ -253,5 +255,6 @@ export const recurrent = {
       },
     ],
     dtypes: FLOAT,
+    gradientOf: 'gru',
   },
 } satisfies Partial<OpRows>;

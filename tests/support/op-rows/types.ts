@@ -59,6 +59,11 @@ export interface OpRow<A extends object = object> {
    * place it gives all inputs as they are afterwards.
    */
   readonly expected?: (inputs: readonly Naive[], attrs: A) => Naive | Naive[];
+  /**
+   * The op whose gradient rule consists of this one. Its definition is then that gradient: the check of the rule by
+   * differences compares it.
+   */
+  readonly gradientOf?: OpName;
 }
 
 /** One row for each op: a missing one does not compile. */
