@@ -8,10 +8,13 @@ import {
   Dense,
   Flatten,
   Ftrl,
+  LSTM,
   Nadam,
   RMSprop,
   SGD,
   Sequential,
+  SimpleRNN,
+  TimeDistributed,
   losses,
   type Layer,
   type Loss,
@@ -66,10 +69,16 @@ type Builder = (config: Record<string, unknown>, dtype: DType) => Layer;
 const builders: Record<string, Builder> = {
   dense: ({ units, ...options }, dtype) => new Dense(Number(units), { ...options, dtype }),
   flatten: (_config, dtype) => new Flatten({ dtype }),
+  simpleRNN: ({ units, ...options }, dtype) => new SimpleRNN(Number(units), { ...options, dtype }),
+  lstm: ({ units, ...options }, dtype) => new LSTM(Number(units), { ...options, dtype }),
+  timeDistributed: ({ layer }, dtype) => {
+    const { layer: name, config } = layer as { layer: string; config: Record<string, unknown> };
+    return new TimeDistributed(builders[name](config, dtype));
+  },
 };
 
 /** Layers that the library does not have yet: their trainings are named as skipped instead of failing. */
-const awaited = ['conv2d', 'maxPooling2d', 'simpleRNN', 'lstm', 'timeDistributed'];
+const awaited = ['conv2d', 'maxPooling2d'];
 
 /** Rows from … to − 1, wrapping around at the end. */
 function batchOf(t: Tensor, step: number, batchSize: number): Tensor {

@@ -2,11 +2,17 @@
 import {
   Activation,
   BatchNormalization,
+  Bidirectional,
   Dense,
   Embedding,
   Flatten,
+  GRU,
   LayerNormalization,
+  LSTM,
+  SimpleRNN,
+  TimeDistributed,
   type Layer,
+  type RNN,
   type Weight,
 } from '@tapegrad/layers';
 import { type DType } from '@tapegrad/tensor';
@@ -26,6 +32,32 @@ export interface LayerBuilder {
   readonly weightName?: (weight: Weight, index: number, layer: Layer) => string;
 }
 
+const SEQUENCE = [
+  'units',
+  'activation',
+  'useBias',
+  'returnSequences',
+  'returnState',
+  'goBackwards',
+  'stateful',
+];
+
+function recurrent(
+  Recurrent: new (units: number, options: object) => Layer,
+  ...others: string[]
+): LayerBuilder {
+  return {
+    settings: [...SEQUENCE, ...others],
+    make: ({ units, ...options }, dtype) => new Recurrent(Number(units), { ...options, dtype }),
+  };
+}
+
+/** The layer inside another. */
+function innerLayer(value: unknown, dtype: DType): Layer {
+  const { layer, config } = value as { layer: string; config: Settings };
+  return builderOf(`inside: ${layer}`, layer, config).make(config, dtype);
+}
+
 /** By the name in the files. */
 export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
   dense: {
@@ -35,6 +67,18 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
   activation: {
     settings: ['activation'],
     make: ({ activation }, dtype) => new Activation(activation as 'relu', { dtype }),
+  },
+  simpleRNN: recurrent(SimpleRNN),
+  lstm: recurrent(LSTM, 'recurrentActivation'),
+  gru: recurrent(GRU, 'recurrentActivation', 'resetAfter'),
+  bidirectional: {
+    settings: ['layer', 'mergeMode'],
+    make: ({ layer, ...options }, dtype) =>
+      new Bidirectional(innerLayer(layer, dtype) as RNN, options),
+  },
+  timeDistributed: {
+    settings: ['layer'],
+    make: ({ layer }, dtype) => new TimeDistributed(innerLayer(layer, dtype)),
   },
   flatten: {
     settings: ['dataFormat'],
@@ -59,7 +103,6 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
 export const awaited: readonly string[] = [
   'averagePooling1d',
   'averagePooling2d',
-  'bidirectional',
   'conv1d',
   'conv2d',
   'conv2dTranspose',
@@ -68,14 +111,10 @@ export const awaited: readonly string[] = [
   'globalAveragePooling2d',
   'globalMaxPooling1d',
   'globalMaxPooling2d',
-  'gru',
-  'lstm',
   'maxPooling1d',
   'maxPooling2d',
   'multiHeadAttention',
   'separableConv2d',
-  'simpleRNN',
-  'timeDistributed',
   'upSampling2d',
   'zeroPadding2d',
 ];

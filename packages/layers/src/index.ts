@@ -25,6 +25,25 @@ export {
   type LayerNormalizationOptions,
 } from './normalization.js';
 export { GaussianDropout, GaussianNoise, type NoiseOptions } from './noise.js';
+export { RNN, type RNNOptions, type RecurrentDropoutOptions } from './rnn.js';
+export {
+  GRU,
+  LSTM,
+  SimpleRNN,
+  type GRUOptions,
+  type LSTMOptions,
+  type SimpleRNNOptions,
+} from './recurrent.js';
+export {
+  GRUCell,
+  LSTMCell,
+  SimpleRNNCell,
+  type CellOptions,
+  type GRUCellOptions,
+  type LSTMCellOptions,
+  type RNNCell,
+} from './recurrent-cells.js';
+export { Bidirectional, TimeDistributed, type BidirectionalOptions } from './wrappers.js';
 export { Masking, type MaskingOptions } from './masking.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export {

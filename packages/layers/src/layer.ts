@@ -59,7 +59,8 @@ export interface WeightOptions {
 /** A weight of a layer: a Variable with a name. */
 export class Weight extends Variable {
   constructor(
-    readonly name: string,
+    /** A layer around the weight's layer may put a word before it: `forward.kernel`. */
+    public name: string,
     value: Tensor,
     /** Whether training changes it, as long as its layer is trainable too. */
     readonly trainable: boolean,
