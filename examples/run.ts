@@ -2,6 +2,7 @@
 const lessons: Record<string, string> = {
   regressor: './01-regressor.ts',
   classifier: './02-classifier.ts',
+  autoencoder: './06-autoencoder.ts',
 };
 
 const name = process.argv.slice(2).find((argument) => argument in lessons);

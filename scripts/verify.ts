@@ -42,6 +42,14 @@ const bars: Record<string, readonly Bar[]> = {
       limit: '≥ 0.946',
     },
   ],
+  autoencoder: [
+    {
+      what: 'loss after 20 epochs',
+      of: ({ loss }) => loss,
+      reached: (median) => median <= 0.04,
+      limit: '≤ 0.0400',
+    },
+  ],
 };
 
 const { values, positionals } = parseArgs({
