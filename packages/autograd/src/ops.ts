@@ -5,6 +5,7 @@ import {
   Tensor,
   deriveFunctions,
   dtypeForPlain,
+  dtypeOfTensors,
   isFloat,
   run,
   scalar,
@@ -25,7 +26,10 @@ export function edgeTo(x: Variable): Edge | null {
 
 /** The inputs of an op as Variables; plain numbers and arrays take on the dtype of the others. */
 function toVariables(spec: OpSpec, inputs: readonly VariableLike[]): Variable[] {
-  const like = inputs.find((x) => x instanceof Variable || x instanceof Tensor)?.dtype;
+  const like = dtypeOfTensors(
+    spec,
+    inputs.map((x) => (x instanceof Variable || x instanceof Tensor ? x.dtype : undefined)),
+  );
   return inputs.map((x, i) => {
     if (x instanceof Variable) return x;
     const dtype = x instanceof Tensor ? undefined : dtypeForPlain(spec, i, x, like);

@@ -123,9 +123,11 @@ export class Variable {
   }
 
   toString(): string {
-    const text = this.tensor.toString().replace(/^tensor/, 'variable');
-    if (this.node !== null) return text.replace(/\)$/, `, from ${this.node.name})`);
-    return this.requiresGrad ? text.replace(/\)$/, ', requiresGrad)') : text;
+    const origin = this.requiresGrad ? ', requiresGrad' : '';
+    return this.tensor.toString(
+      'variable',
+      this.node === null ? origin : `, from ${this.node.name}`,
+    );
   }
 
   /** What Node's console.log shows. */

@@ -102,8 +102,9 @@ export class Tensor implements Strided {
   }
 
   /** Printed like NumPy prints: aligned, and shortened when there are more than 1,000 elements. */
-  toString(): string {
-    return `tensor(${format(this, 'tensor('.length)}, shape ${formatShape(this.shape)}, ${this.dtype})`;
+  toString(label = 'tensor', note = ''): string {
+    const values = format(this, label.length + 1);
+    return `${label}(${values}, shape ${formatShape(this.shape)}, ${this.dtype}${note})`;
   }
 
   /** What Node's console.log shows. */
