@@ -1,14 +1,29 @@
 /** How the layers of the reference files are made. */
 import {
   Activation,
+  AveragePooling1D,
+  AveragePooling2D,
   BatchNormalization,
   Bidirectional,
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
   Dense,
+  DepthwiseConv2D,
   Embedding,
   Flatten,
   GRU,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
   LayerNormalization,
   LSTM,
+  MaxPooling1D,
+  MaxPooling2D,
+  SeparableConv2D,
+  UpSampling2D,
+  ZeroPadding2D,
   SimpleRNN,
   TimeDistributed,
   type Layer,
@@ -30,6 +45,40 @@ export interface LayerBuilder {
   readonly inputs?: (given: Readonly<Record<string, Variable>>) => Variable[];
   /** The case's name of a weight. By default the weight's own. */
   readonly weightName?: (weight: Weight, index: number, layer: Layer) => string;
+}
+
+const WINDOWS = ['strides', 'padding', 'dataFormat'];
+const CONVOLUTION = [...WINDOWS, 'kernelSize', 'dilationRate', 'activation', 'useBias'];
+
+/** The positional sizes of a window. */
+const sizes = (value: unknown): number | number[] => value as number | number[];
+
+/** A convolution with filters and a kernel. */
+function convolution(
+  Convolution: new (filters: number, kernelSize: number | number[], options: object) => Layer,
+  ...others: string[]
+): LayerBuilder {
+  return {
+    settings: [...CONVOLUTION, 'filters', ...others],
+    make: ({ filters, kernelSize, ...options }, dtype) =>
+      new Convolution(Number(filters), sizes(kernelSize), { ...options, dtype }),
+  };
+}
+
+function pooling(
+  Pooling: new (poolSize: number | number[], options: object) => Layer,
+): LayerBuilder {
+  return {
+    settings: [...WINDOWS, 'poolSize'],
+    make: ({ poolSize, ...options }, dtype) => new Pooling(sizes(poolSize), { ...options, dtype }),
+  };
+}
+
+function globalPooling(Pooling: new (options: object) => Layer): LayerBuilder {
+  return {
+    settings: ['dataFormat', 'keepDims'],
+    make: (options, dtype) => new Pooling({ ...options, dtype }),
+  };
 }
 
 const SEQUENCE = [
@@ -97,27 +146,36 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
     settings: ['axis', 'epsilon', 'center', 'scale'],
     make: (options, dtype) => new LayerNormalization({ ...options, dtype }),
   },
+  conv1d: convolution(Conv1D, 'groups'),
+  conv2d: convolution(Conv2D, 'groups'),
+  separableConv2d: convolution(SeparableConv2D, 'depthMultiplier'),
+  conv2dTranspose: convolution(Conv2DTranspose),
+  depthwiseConv2d: {
+    settings: [...CONVOLUTION, 'depthMultiplier'],
+    make: ({ kernelSize, ...options }, dtype) =>
+      new DepthwiseConv2D(sizes(kernelSize), { ...options, dtype }),
+  },
+  maxPooling1d: pooling(MaxPooling1D),
+  maxPooling2d: pooling(MaxPooling2D),
+  averagePooling1d: pooling(AveragePooling1D),
+  averagePooling2d: pooling(AveragePooling2D),
+  globalMaxPooling1d: globalPooling(GlobalMaxPooling1D),
+  globalMaxPooling2d: globalPooling(GlobalMaxPooling2D),
+  globalAveragePooling1d: globalPooling(GlobalAveragePooling1D),
+  globalAveragePooling2d: globalPooling(GlobalAveragePooling2D),
+  zeroPadding2d: {
+    settings: ['padding', 'dataFormat'],
+    make: ({ padding, ...options }, dtype) =>
+      new ZeroPadding2D(padding as number, { ...options, dtype }),
+  },
+  upSampling2d: {
+    settings: ['size', 'dataFormat', 'interpolation'],
+    make: ({ size, ...options }, dtype) => new UpSampling2D(sizes(size), { ...options, dtype }),
+  },
 };
 
 /** Layers of the files that the library does not have yet: their cases are named as to do. */
-export const awaited: readonly string[] = [
-  'averagePooling1d',
-  'averagePooling2d',
-  'conv1d',
-  'conv2d',
-  'conv2dTranspose',
-  'depthwiseConv2d',
-  'globalAveragePooling1d',
-  'globalAveragePooling2d',
-  'globalMaxPooling1d',
-  'globalMaxPooling2d',
-  'maxPooling1d',
-  'maxPooling2d',
-  'multiHeadAttention',
-  'separableConv2d',
-  'upSampling2d',
-  'zeroPadding2d',
-];
+export const awaited: readonly string[] = ['multiHeadAttention'];
 
 /**
  * The layer of a case.

@@ -58,6 +58,37 @@ export {
   type ConcatenateOptions,
   type DotOptions,
 } from './merge.js';
+export {
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
+  DepthwiseConv2D,
+  SeparableConv2D,
+  type ConvOptions,
+  type ConvolutionOptions,
+  type DepthwiseConvOptions,
+  type GroupedConvOptions,
+  type SeparableConvOptions,
+} from './conv.js';
+export {
+  AveragePooling1D,
+  AveragePooling2D,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  MaxPooling1D,
+  MaxPooling2D,
+  type GlobalPoolingOptions,
+  type PoolingOptions,
+} from './pooling.js';
+export {
+  UpSampling2D,
+  ZeroPadding2D,
+  type ImagePadding,
+  type UpSamplingOptions,
+} from './resizing.js';
+export type { DataFormat, PerAxis, SpaceOptions } from './space.js';
 export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
 export { Sequential } from './sequential.js';
 export { Model, type ModelOptions } from './functional.js';

@@ -1,0 +1,113 @@
+/**
+ * Layers that make images larger: zeros around them, or each pixel repeated.
+ */
+import { ValueError, perAxis, type DataFormat } from '@tapegrad/tensor';
+import { type Variable, ops } from '@tapegrad/autograd';
+import { Layer, type BatchShape } from './layer.js';
+import { formatOf, joinParts, partsOf, type PerAxis, type SpaceOptions } from './space.js';
+
+/** Rows and columns before and after. */
+type Pair = readonly [number, number];
+
+/** One number for all sides, [height, width], or [[top, bottom], [left, right]]. */
+export type ImagePadding = number | Pair | readonly [Pair, Pair];
+
+function pairsOf(layer: string, padding: ImagePadding): readonly [Pair, Pair] {
+  const sides = typeof padding === 'number' ? [padding, padding] : padding;
+  const pairs = sides.map((side) => (typeof side === 'number' ? [side, side] : side));
+  const valid = pairs.length === 2 && pairs.every((pair) => pair.length === 2);
+  if (!valid || pairs.flat().some((n) => !Number.isInteger(n) || n < 0)) {
+    throw new ValueError(
+      `${layer}: padding is a whole number of 0 or more, [height, width] or [[top, bottom], [left, right]] of such; ` +
+        `got ${JSON.stringify(padding)}.`,
+    );
+  }
+  const [[top, bottom], [left, right]] = pairs;
+  return [
+    [top, bottom],
+    [left, right],
+  ];
+}
+
+/**
+ * Rows and columns of zeros around an image.
+ *
+ * Shapes: [batch, height, width, channels] → [batch, top + height + bottom, left + width + right, channels], or channels first.
+ *
+ * @throws ValueError for a padding that is no whole number of 0 or more, or none for a side
+ * @throws ShapeError for an input of another rank
+ * @example
+ * new ZeroPadding2D([[1, 0], [2, 2]]).apply(zeros([1, 4, 4, 3])).shape; // [1, 5, 8, 3]
+ */
+export class ZeroPadding2D extends Layer {
+  private readonly pairs: readonly [Pair, Pair];
+  private readonly dataFormat: DataFormat;
+
+  constructor(padding: ImagePadding = 1, options: SpaceOptions = {}) {
+    super(options);
+    this.pairs = pairsOf(this.name, padding);
+    this.dataFormat = formatOf(this.name, options);
+  }
+
+  override call(x: Variable): Variable {
+    partsOf(this.name, x.shape, 2, this.dataFormat);
+    const none: Pair = [0, 0];
+    const paddings =
+      this.dataFormat === 'channelsFirst'
+        ? [none, none, ...this.pairs]
+        : [none, ...this.pairs, none];
+    return ops.pad(x, { paddings });
+  }
+
+  override computeOutputShape(inputShape: BatchShape): BatchShape {
+    const { channels, space } = partsOf(this.name, inputShape, 2, this.dataFormat);
+    const padded = space.map((n, i) =>
+      n === null ? null : n + this.pairs[i][0] + this.pairs[i][1],
+    );
+    return joinParts(inputShape[0], channels, padded, this.dataFormat);
+  }
+}
+
+export interface UpSamplingOptions extends SpaceOptions {
+  /** Only 'nearest': each pixel is repeated. */
+  interpolation?: 'nearest';
+}
+
+/**
+ * Repeats each row and column of an image.
+ *
+ * Shapes: [batch, height, width, channels] → [batch, height · size, width · size, channels], or channels first.
+ *
+ * @throws ValueError for sizes that are not whole numbers of 1 or more, or another interpolation than 'nearest'
+ * @throws ShapeError for an input of another rank
+ * @example
+ * new UpSampling2D([1, 2]).apply([[[[1], [2]]]]).toArray(); // [[[[1], [1], [2], [2]]]]
+ */
+export class UpSampling2D extends Layer {
+  private readonly size: readonly number[];
+  private readonly dataFormat: DataFormat;
+
+  constructor(size: PerAxis = 2, options: UpSamplingOptions = {}) {
+    super(options);
+    this.size = perAxis(this.name, 'size', size, 2);
+    this.dataFormat = formatOf(this.name, options);
+    const interpolation: string = options.interpolation ?? 'nearest';
+    if (interpolation !== 'nearest') {
+      throw new ValueError(`${this.name}: interpolation is 'nearest'; got '${interpolation}'.`);
+    }
+  }
+
+  override call(x: Variable): Variable {
+    partsOf(this.name, x.shape, 2, this.dataFormat);
+    const first = this.dataFormat === 'channelsFirst' ? 2 : 1;
+    const [rows, columns] = this.size;
+    // Columns first: fewer elements are copied twice.
+    return x.repeat({ repeats: columns, axis: first + 1 }).repeat({ repeats: rows, axis: first });
+  }
+
+  override computeOutputShape(inputShape: BatchShape): BatchShape {
+    const { channels, space } = partsOf(this.name, inputShape, 2, this.dataFormat);
+    const larger = space.map((n, i) => (n === null ? null : n * this.size[i]));
+    return joinParts(inputShape[0], channels, larger, this.dataFormat);
+  }
+}

@@ -1,0 +1,188 @@
+/** Pooling and resizing as layers. */
+import {
+  AveragePooling1D,
+  AveragePooling2D,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  MaxPooling1D,
+  MaxPooling2D,
+  UpSampling2D,
+  ZeroPadding2D,
+} from '@tapegrad/layers';
+import { variable } from '@tapegrad/autograd';
+import { ShapeError, ValueError, zeros } from '@tapegrad/tensor';
+import { messageOf } from '../support/errors.js';
+import { layerSuite } from '../support/layer-suite.js';
+
+const dtype = 'float64';
+const dataFormat = 'channelsFirst';
+const weights = 0;
+
+layerSuite({
+  MaxPooling1D: {
+    make: () => new MaxPooling1D(2, { dtype }),
+    input: [2, 5, 2],
+    output: [2, 2, 2],
+    weights,
+  },
+  'MaxPooling1D, same': {
+    make: () => new MaxPooling1D(3, { dtype, dataFormat, strides: 2, padding: 'same' }),
+    input: [1, 2, 6],
+    output: [1, 2, 3],
+    weights,
+  },
+  MaxPooling2D: {
+    make: () => new MaxPooling2D(2, { dtype }),
+    input: [2, 5, 4, 2],
+    output: [2, 2, 2, 2],
+    weights,
+  },
+  'MaxPooling2D, overlapping': {
+    make: () => new MaxPooling2D([3, 2], { dtype, dataFormat, strides: 1, padding: 'same' }),
+    input: [1, 2, 3, 4],
+    output: [1, 2, 3, 4],
+    weights,
+  },
+  AveragePooling1D: {
+    make: () => new AveragePooling1D(2, { dtype }),
+    input: [2, 5, 2],
+    output: [2, 2, 2],
+    weights,
+  },
+  AveragePooling2D: {
+    make: () => new AveragePooling2D(3, { dtype, strides: 2, padding: 'same' }),
+    input: [1, 5, 4, 2],
+    output: [1, 3, 2, 2],
+    weights,
+  },
+  GlobalMaxPooling1D: {
+    make: () => new GlobalMaxPooling1D({ dtype }),
+    input: [2, 4, 3],
+    output: [2, 3],
+    weights,
+  },
+  GlobalMaxPooling2D: {
+    make: () => new GlobalMaxPooling2D({ dtype, dataFormat, keepDims: true }),
+    input: [2, 3, 2, 2],
+    output: [2, 3, 1, 1],
+    weights,
+  },
+  GlobalAveragePooling1D: {
+    make: () => new GlobalAveragePooling1D({ dtype, dataFormat }),
+    input: [2, 3, 4],
+    output: [2, 3],
+    weights,
+  },
+  GlobalAveragePooling2D: {
+    make: () => new GlobalAveragePooling2D({ dtype, keepDims: true }),
+    input: [2, 2, 3, 2],
+    output: [2, 1, 1, 2],
+    weights,
+  },
+  ZeroPadding2D: {
+    make: () => new ZeroPadding2D([[1, 0], [2, 1]], { dtype }), // prettier-ignore
+    input: [1, 2, 2, 2],
+    output: [1, 3, 5, 2],
+    weights,
+  },
+  UpSampling2D: {
+    make: () => new UpSampling2D([2, 3], { dtype, dataFormat }),
+    input: [1, 2, 2, 1],
+    output: [1, 2, 4, 3],
+    weights,
+  },
+});
+
+test('padding is never the maximum, and does not count in the mean', () => {
+  const x = [[[-5], [-3], [-4]]];
+  const settings = { padding: 'same' } as const;
+  expect(new MaxPooling1D(2, settings).apply(x).toArray()).toEqual([[[-3], [-4]]]);
+  expect(new AveragePooling1D(2, settings).apply(x).toArray()).toEqual([[[-4], [-4]]]);
+});
+
+test('of equal maxima the first gets the gradient', () => {
+  const x = variable([[[7], [7], [1], [2], [2], [2]]]);
+  new MaxPooling1D(3).apply(x).sum().backward();
+  expect(x.grad?.toArray()).toEqual([[[1], [0], [0], [1], [0], [0]]]);
+});
+
+test('an element that is the maximum of several windows gets the gradients of all', () => {
+  const x = variable([[[1], [2], [9], [3], [4]]]);
+  new MaxPooling1D(3, { strides: 1 }).apply(x).sum().backward();
+  expect(x.grad?.toArray()).toEqual([[[0], [0], [3], [0], [0]]]);
+});
+
+test('the window is 2 and moves by its size unless told otherwise', () => {
+  expect(new MaxPooling2D().apply(zeros([1, 6, 8, 1])).shape).toEqual([1, 3, 4, 1]);
+  expect(new AveragePooling2D([3, 2], { strides: null }).apply(zeros([1, 6, 8, 1])).shape).toEqual([1, 2, 4, 1]); // prettier-ignore
+});
+
+describe('what is refused', () => {
+  const named = { name: 'pool' };
+  test.each<[string, () => unknown, typeof ShapeError, string]>([
+    [
+      'a window of 0',
+      () => new MaxPooling2D(0, named),
+      ValueError,
+      'pool: poolSize must be a whole number, or 2 of them, of 1 or more; got 0.',
+    ],
+    [
+      'strides of 0',
+      () => new MaxPooling2D(2, { ...named, strides: [1, 0] }),
+      ValueError,
+      'pool: strides must be a whole number, or 2 of them, of 1 or more; got [1, 0].',
+    ],
+    [
+      'an unknown padding',
+      () => new AveragePooling1D(2, { ...named, padding: 'causal' as 'same' }),
+      ValueError,
+      `pool: padding is 'valid' or 'same'; got "causal".`,
+    ],
+    [
+      'an unknown format',
+      () => new GlobalMaxPooling1D({ ...named, dataFormat: 'last' as 'channelsLast' }),
+      ValueError,
+      `pool: dataFormat is 'channelsLast' or 'channelsFirst'; got "last".`,
+    ],
+    [
+      'a window larger than the image',
+      () => new MaxPooling2D(3, named).apply(zeros([1, 2, 4, 1])),
+      ShapeError,
+      "pool: a window of 3 does not fit into an axis of 2; take a smaller window or padding 'same'.",
+    ],
+    [
+      'steps as an image',
+      () => new MaxPooling2D(2, named).apply(zeros([1, 4, 1])),
+      ShapeError,
+      "pool: needs inputs [batch, height, width, channels] (dataFormat 'channelsLast'); got [1, 4, 1].",
+    ],
+    [
+      'an image as steps',
+      () => new GlobalAveragePooling1D(named).apply(zeros([1, 4, 4, 1])),
+      ShapeError,
+      "pool: needs inputs [batch, steps, channels] (dataFormat 'channelsLast'); got [1, 4, 4, 1].",
+    ],
+    [
+      'a negative padding',
+      () => new ZeroPadding2D(-1, named),
+      ValueError,
+      'pool: padding is a whole number of 0 or more, [height, width] or [[top, bottom], [left, right]] of such; got -1.',
+    ],
+    [
+      'a size of 0',
+      () => new UpSampling2D(0, named),
+      ValueError,
+      'pool: size must be a whole number, or 2 of them, of 1 or more; got 0.',
+    ],
+    [
+      'another interpolation',
+      () => new UpSampling2D(2, { ...named, interpolation: 'bilinear' as 'nearest' }),
+      ValueError,
+      "pool: interpolation is 'nearest'; got 'bilinear'.",
+    ],
+  ])('%s', (_, call, type, message) => {
+    expect(messageOf(type, call)).toBe(message);
+  });
+});
