@@ -12,22 +12,23 @@ import {
   DepthwiseConv2D,
   Embedding,
   Flatten,
-  GRU,
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GlobalMaxPooling2D,
+  GRU,
   LayerNormalization,
   LSTM,
   MaxPooling1D,
   MaxPooling2D,
+  MultiHeadAttention,
+  RNN,
   SeparableConv2D,
-  UpSampling2D,
-  ZeroPadding2D,
   SimpleRNN,
   TimeDistributed,
+  UpSampling2D,
+  ZeroPadding2D,
   type Layer,
-  type RNN,
   type Weight,
 } from '@tapegrad/layers';
 import { type DType } from '@tapegrad/tensor';
@@ -122,8 +123,11 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
   gru: recurrent(GRU, 'recurrentActivation', 'resetAfter'),
   bidirectional: {
     settings: ['layer', 'mergeMode'],
-    make: ({ layer, ...options }, dtype) =>
-      new Bidirectional(innerLayer(layer, dtype) as RNN, options),
+    make: ({ layer, ...options }, dtype) => {
+      const inner = innerLayer(layer, dtype);
+      if (!(inner instanceof RNN)) throw new Error(`bidirectional: ${inner.name} is not recurrent`);
+      return new Bidirectional(inner, options);
+    },
   },
   timeDistributed: {
     settings: ['layer'],
@@ -141,6 +145,20 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
     settings: ['inputDim', 'outputDim'],
     make: ({ inputDim, outputDim, ...options }, dtype) =>
       new Embedding(Number(inputDim), Number(outputDim), { ...options, dtype }),
+  },
+  multiHeadAttention: {
+    settings: [
+      'numHeads',
+      'keyDim',
+      'valueDim',
+      'useBias',
+      'useCausalMask',
+      'returnAttentionScores',
+    ],
+    make: ({ numHeads, keyDim, ...options }, dtype) =>
+      new MultiHeadAttention(Number(numHeads), Number(keyDim), { ...options, dtype }),
+    inputs: ({ query, value, key = value, attentionMask }) =>
+      attentionMask === undefined ? [query, value, key] : [query, value, key, attentionMask],
   },
   layerNormalization: {
     settings: ['axis', 'epsilon', 'center', 'scale'],
@@ -174,11 +192,8 @@ export const layerBuilders: Readonly<Record<string, LayerBuilder>> = {
   },
 };
 
-/** Layers of the files that the library does not have yet: their cases are named as to do. */
-export const awaited: readonly string[] = ['multiHeadAttention'];
-
 /**
- * The layer of a case.
+ * How the layer of a case is made.
  *
  * @throws Error for a layer or a setting that is not known
  */

@@ -45,6 +45,12 @@ export {
 } from './recurrent-cells.js';
 export { Bidirectional, TimeDistributed, type BidirectionalOptions } from './wrappers.js';
 export { Masking, type MaskingOptions } from './masking.js';
+export {
+  Attention,
+  MultiHeadAttention,
+  type AttentionOptions,
+  type MultiHeadAttentionOptions,
+} from './attention.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export {
   Add,
