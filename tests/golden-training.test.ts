@@ -5,18 +5,12 @@ import {
   Adam,
   AdamW,
   Adamax,
-  Dense,
-  Flatten,
   Ftrl,
-  LSTM,
   Nadam,
   RMSprop,
   SGD,
   Sequential,
-  SimpleRNN,
-  TimeDistributed,
   losses,
-  type Layer,
   type Loss,
   type Optimizer,
 } from '@tapegrad/layers';
@@ -28,6 +22,7 @@ import {
   type GoldenTensor,
   type GoldenTensors,
 } from './support/golden.js';
+import { builderOf } from './support/layer-builders.js';
 
 interface TrainingCase {
   name: string;
@@ -63,23 +58,6 @@ function made(table: object, name: string, config: object): unknown {
   return make(config);
 }
 
-type Builder = (config: Record<string, unknown>, dtype: DType) => Layer;
-
-/** The layers of the cases. Which settings a layer takes is its own business: unknown ones are its error. */
-const builders: Record<string, Builder> = {
-  dense: ({ units, ...options }, dtype) => new Dense(Number(units), { ...options, dtype }),
-  flatten: (_config, dtype) => new Flatten({ dtype }),
-  simpleRNN: ({ units, ...options }, dtype) => new SimpleRNN(Number(units), { ...options, dtype }),
-  lstm: ({ units, ...options }, dtype) => new LSTM(Number(units), { ...options, dtype }),
-  timeDistributed: ({ layer }, dtype) => {
-    const { layer: name, config } = layer as { layer: string; config: Record<string, unknown> };
-    return new TimeDistributed(builders[name](config, dtype));
-  },
-};
-
-/** Layers that the library does not have yet: their trainings are named as skipped instead of failing. */
-const awaited = ['conv2d', 'maxPooling2d'];
-
 /** Rows from … to − 1, wrapping around at the end. */
 function batchOf(t: Tensor, step: number, batchSize: number): Tensor {
   const n = t.shape[0];
@@ -91,7 +69,9 @@ function train(golden: TrainingCase, dtype: DType): { perStep: number[]; model: 
   const x = fromGolden(golden.inputs.x, dtype);
   const y = fromGolden(golden.inputs.y, dtype);
   const model = new Sequential(
-    golden.layers.map(({ layer, config }) => builders[layer](config, dtype)),
+    golden.layers.map(({ layer, config }) =>
+      builderOf(golden.name, layer, config).make(config, dtype),
+    ),
   );
   model.ensureBuilt([null, ...x.shape.slice(1)]);
   model.layers.forEach((layer, i) => {
@@ -118,31 +98,23 @@ const tolerances = {
   float32: { loss: { relative: 1e-5, absolute: 0 }, weight: { relative: 0, absolute: 1e-5 } },
 } as const;
 
+const cases = goldenCases<TrainingCase>('training');
+
 describe.each(['float64', 'float32'] as const)('trainings in %s', (dtype) => {
-  for (const golden of goldenCases<TrainingCase>('training')) {
-    const names = golden.layers.map(({ layer }) => layer);
-    const missing = names.filter((name) => awaited.includes(name));
-    if (missing.length > 0) {
-      test.todo(`${golden.name}: needs ${[...new Set(missing)].join(', ')}`);
-      continue;
-    }
-    test(golden.name, () => {
-      const unknown = names.filter((name) => !(name in builders));
-      expect(unknown).toEqual([]);
-      const { perStep, model } = train(golden, dtype);
-      const { loss, weight } = tolerances[dtype];
-      assertNumbersClose(`${golden.name}: losses`, perStep, golden.outputs.loss.data, loss);
-      model.layers.forEach((layer, i) => {
-        for (const w of layer.weights) {
-          const name = `${golden.name}: ${layer.name}.${w.name}`;
-          assertNumbersClose(
-            name,
-            w.value.toTypedArray(),
-            golden.finalWeights[i][w.name].data,
-            weight,
-          );
-        }
-      });
+  test.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {
+    const { perStep, model } = train(golden, dtype);
+    const { loss, weight } = tolerances[dtype];
+    assertNumbersClose(`${golden.name}: losses`, perStep, golden.outputs.loss.data, loss);
+    model.layers.forEach((layer, i) => {
+      for (const w of layer.weights) {
+        const name = `${golden.name}: ${layer.name}.${w.name}`;
+        assertNumbersClose(
+          name,
+          w.value.toTypedArray(),
+          golden.finalWeights[i][w.name].data,
+          weight,
+        );
+      }
     });
-  }
+  });
 });
