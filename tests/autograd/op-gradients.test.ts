@@ -117,6 +117,12 @@ describe('what goes back through time in one step', () => {
     }
   });
 
+  test('what an op keeps for its gradient is a constant to others', () => {
+    const x = variable(uniform([1, 2, 2]));
+    const outputs = ops.gru(x, uniform([2, 3]), uniform([1, 3]), [], [[0]], []);
+    expect(outputs.map(({ requiresGrad }) => requiresGrad)).toEqual([true, true, false]);
+  });
+
   test('a second derivative says how to get it', () => {
     const x = variable(uniform([1, 2, 2]));
     const k = variable(uniform([2, 2]));

@@ -52,12 +52,15 @@ export function apply(
     return spec.kind === 'list' ? results.map((y) => new Variable(y)) : new Variable(results[0]);
   }
   const node = new GraphNode(name, rule, attrs, values, results, inputs.map(edgeTo));
-  const differentiable = results.length - (spec.kind === 'list' ? (spec.auxiliary ?? 0) : 0);
-  const outputs = results.map((y, slot) => {
-    const live = slot < differentiable && isFloat(y.dtype);
-    return new Variable(y, live, live ? node : null, slot);
-  });
-  node.save(rule.select(inputs, outputs));
+  const linked = results.map(
+    (y, slot) => new Variable(y, isFloat(y.dtype), isFloat(y.dtype) ? node : null, slot),
+  );
+  // The rule gets auxiliary outputs with their history, so that what it computes of them is no constant to backward.
+  node.save(rule.select(inputs, linked));
+  const auxiliary = spec.kind === 'list' ? (spec.auxiliary ?? 0) : 0;
+  const differentiable = results.length - auxiliary;
+  const outputs =
+    auxiliary === 0 ? linked : linked.map((y, slot) => (slot < differentiable ? y : y.detach()));
   return spec.kind === 'list' ? outputs : outputs[0];
 }
 

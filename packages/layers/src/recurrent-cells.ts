@@ -145,6 +145,11 @@ export abstract class GateCell extends Layer implements RNNCell {
     return this.weightsMade;
   }
 
+  /** The size of the inputs that the weights were made for; null before. */
+  get features(): number | null {
+    return this.weightsMade?.kernel.shape[0] ?? null;
+  }
+
   /** The bias as the ops take it: empty for none. */
   protected get biasOrNone(): Variable {
     return this.made.bias ?? new Variable(zeros([0], this.dtype));

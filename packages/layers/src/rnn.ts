@@ -17,7 +17,6 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { Variable, ops } from '@tapegrad/autograd';
-import { checkRange } from './checks.js';
 import {
   Layer,
   type BatchShape,
@@ -89,8 +88,14 @@ export class RNN extends Layer {
     if (!Array.isArray(this.cell.stateSizes)) {
       throw new ValueError(`${this.name}: a cell needs stateSizes, the list of its states' sizes.`);
     }
-    for (const what of ['dropout', 'recurrentDropout'] as const)
-      checkRange(this.name, what, options[what] ?? 0, 0, 1 - Number.EPSILON);
+    for (const what of ['dropout', 'recurrentDropout'] as const) {
+      const rate = options[what] ?? 0;
+      if (!(rate >= 0 && rate < 1)) {
+        throw new ValueError(
+          `${this.name}: ${what} must be the share to drop, from 0 up to but without 1; got ${rate}.`,
+        );
+      }
+    }
     if (options.trainable === false) this.cell.trainable = false;
   }
 
@@ -150,12 +155,19 @@ export class RNN extends Layer {
     this.cell.ensureBuilt([shape[0], ...shape.slice(2)]);
   }
 
+  /** @throws ShapeError naming the input that does not fit */
   private checkInputs(shapes: readonly BatchShape[]): void {
     const [x, ...states] = shapes;
-    const rank = this.cell instanceof GateCell ? 3 : 2;
-    if (x.length < 2 || (rank === 3 && x.length !== 3)) {
+    const builtIn = this.cell instanceof GateCell;
+    if (builtIn ? x.length !== 3 : x.length < 2) {
       throw new ShapeError(
         `${this.name}: needs inputs [batch, time, features]; got ${formatShape(x)}.`,
+      );
+    }
+    const features = builtIn ? this.cell.features : null;
+    if (features !== null && x[2] !== features) {
+      throw new ShapeError(
+        `${this.name}: was built for inputs [batch, time, ${features}]; got ${formatShape(x)}.`,
       );
     }
     if (states.length !== 0 && states.length !== this.stateCount) {
