@@ -2,6 +2,8 @@
 const lessons: Record<string, string> = {
   regressor: './01-regressor.ts',
   classifier: './02-classifier.ts',
+  rnn: './04-rnn.ts',
+  lstm: './05-lstm.ts',
   autoencoder: './06-autoencoder.ts',
 };
 

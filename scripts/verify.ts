@@ -42,6 +42,22 @@ const bars: Record<string, readonly Bar[]> = {
       limit: '≥ 0.946',
     },
   ],
+  rnn: [
+    {
+      what: 'test accuracy at step 4000',
+      of: ({ testAccuracy }) => testAccuracy,
+      reached: (median) => median >= 0.928,
+      limit: '≥ 0.928',
+    },
+  ],
+  lstm: [
+    {
+      what: 'mean cost of the last 50 steps',
+      of: ({ meanCost }) => meanCost,
+      reached: (median) => median <= 0.002,
+      limit: '≤ 0.002',
+    },
+  ],
   autoencoder: [
     {
       what: 'loss after 20 epochs',

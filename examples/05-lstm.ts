@@ -1,0 +1,36 @@
+/**
+ * Lesson 5: from sine to cosine with a memory.
+ *
+ * The input is a sine wave, 20 points at a time, the target its cosine. From one point alone sin x does not tell cos x: the
+ * wave may be rising or falling. A stateful LSTM carries its memory from each batch to the next, so it can know.
+ */
+import { Adam, Dense, LSTM, Sequential, TimeDistributed, sineWindows } from 'tapegrad';
+import { beginLesson } from './lesson.js';
+
+const [BATCH, TIME] = [50, 20];
+const { print, finish } = beginLesson('lstm');
+
+const lstm = new LSTM(20, {
+  batchInputShape: [BATCH, TIME, 1],
+  returnSequences: true,
+  stateful: true,
+});
+// TimeDistributed: the same Dense layer for each of the 20 points.
+const model = new Sequential([lstm, new TimeDistributed(new Dense(1))]);
+model.compile({ optimizer: new Adam({ learningRate: 0.006 }), loss: 'mse' });
+
+const costs: number[] = [];
+for (const { x, y } of sineWindows({ batchSize: BATCH, timeSteps: TIME, advance: 20 })) {
+  const before = lstm.states ?? undefined;
+  const { loss } = model.trainOnBatch(x, y);
+  // The prediction begins with the memory with which the training step began.
+  lstm.resetStates(before);
+  const [[first]] = model.predict(x, { batchSize: BATCH }).toArray() as number[][][];
+  if (costs.length % 10 === 0)
+    print(`step ${costs.length}: cost ${loss.toPrecision(4)}, first point ${first[0].toFixed(3)}`);
+  if (costs.push(loss) > 500) break;
+}
+
+const last = costs.slice(-50);
+const meanCost = last.reduce((sum, cost) => sum + cost) / last.length;
+await finish({ meanCost, lastCost: costs[500] });
