@@ -37,7 +37,10 @@ export class Masking extends Layer {
       );
     }
     const features = x.shape.map((_, axis) => axis).slice(2);
-    const there = tensorOps.any(x.value.notEqual(this.maskValue), { axis: features, keepDims: true });
+    const there = tensorOps.any(x.value.notEqual(this.maskValue), {
+      axis: features,
+      keepDims: true,
+    });
     const y = ops.where(there, x, 0);
     setMask(y, there.reshape(x.shape.slice(0, 2)));
     return y;
