@@ -2,6 +2,7 @@
 const lessons: Record<string, string> = {
   regressor: './01-regressor.ts',
   classifier: './02-classifier.ts',
+  cnn: './03-cnn.ts',
   rnn: './04-rnn.ts',
   lstm: './05-lstm.ts',
   autoencoder: './06-autoencoder.ts',

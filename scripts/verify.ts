@@ -42,6 +42,14 @@ const bars: Record<string, readonly Bar[]> = {
       limit: '≥ 0.946',
     },
   ],
+  cnn: [
+    {
+      what: 'test accuracy',
+      of: ({ testAccuracy }) => testAccuracy,
+      reached: (median) => median >= 0.97,
+      limit: '≥ 0.970',
+    },
+  ],
   rnn: [
     {
       what: 'test accuracy at step 4000',

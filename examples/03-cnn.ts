@@ -1,0 +1,63 @@
+/**
+ * Lesson 3: read handwritten digits with a convolutional network.
+ *
+ * A dense layer does not know that two pixels are neighbours. A convolution does: it slides small windows of 5 x 5 weights
+ * over the image, so that a stroke is found wherever it is. Pooling then keeps the strongest answer of each 2 x 2 square.
+ * Two rounds of this, and a dense network decides.
+ */
+import {
+  Activation,
+  Adam,
+  Conv2D,
+  Dense,
+  Flatten,
+  MaxPooling2D,
+  Sequential,
+  mnist,
+  toCategorical,
+} from 'tapegrad';
+import { beginLesson } from './lesson.js';
+
+const { print, verbose, finish } = beginLesson('cnn');
+
+// One channel (grey) comes first: [images, channels, rows, columns].
+const { xTrain, yTrain, xTest, yTest } = await mnist.load();
+const images = xTrain.reshape([60000, 1, 28, 28]);
+const testImages = xTest.reshape([10000, 1, 28, 28]);
+const labels = toCategorical(yTrain, 10);
+const testLabels = toCategorical(yTest, 10);
+
+const convolution = { strides: 1, padding: 'same', dataFormat: 'channelsFirst' } as const;
+const pooling = { strides: 2, padding: 'same', dataFormat: 'channelsFirst' } as const;
+const model = new Sequential([
+  new Conv2D(32, 5, { ...convolution, inputShape: [1, 28, 28] }), // 32 windows: [32, 28, 28]
+  new Activation('relu'),
+  new MaxPooling2D(2, pooling), // [32, 14, 14]
+  new Conv2D(64, 5, convolution), // 64 windows through all 32 channels: [64, 14, 14]
+  new Activation('relu'),
+  new MaxPooling2D(2, pooling), // [64, 7, 7]
+  new Flatten(), // 3136 numbers
+  new Dense(1024),
+  new Activation('relu'),
+  new Dense(10),
+  new Activation('softmax'),
+]);
+model.compile({
+  optimizer: new Adam({ learningRate: 1e-4 }),
+  loss: 'categoricalCrossentropy',
+  metrics: ['accuracy'],
+});
+model.summary(print);
+
+print('\nTraining');
+const { history } = await model.fit(images, labels, { epochs: 1, batchSize: 64, verbose });
+
+print('\nTesting');
+const test = await model.evaluate(testImages, testLabels, { batchSize: 64, verbose });
+
+await finish({
+  trainLoss: history.loss[0],
+  trainAccuracy: history.accuracy[0],
+  testLoss: test.loss,
+  testAccuracy: test.accuracy,
+});
