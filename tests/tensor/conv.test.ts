@@ -26,7 +26,7 @@ const dot = (a: Tensor, b: Tensor): number => a.cast('float64').mul(b.cast('floa
 const first = (x: Tensor): Tensor => x.transpose([0, 3, 1, 2]);
 
 describe('sizes that take several tiles', () => {
-  // 5·5·48 rows by 20·30 positions are more than five tiles.
+  // 5·5·48 rows by 20·30 positions are more than three tiles.
   const [x, kernel] = [whole([2, 20, 30, 48]), whole([5, 5, 48, 6])];
   const attrs = { padding: 'same' } as const;
   const y = ops.conv(x, kernel, attrs);

@@ -70,7 +70,7 @@ function planesToColumns(
       for (let c = 0; c < channels; c++) {
         const plane = ix + c * inHeight * inWidth + left;
         // The positions from start to end, one row of outputs after another.
-        for (let p = start, i = Math.floor(start / outWidth); p < end; i++) {
+        for (let p = start, i = (start / outWidth) | 0; p < end; i++) {
           const first = p - i * outWidth;
           const last = Math.min(outWidth, first + end - p);
           const h = i * strideHeight + u * dilationHeight - padTop;
@@ -105,7 +105,7 @@ function columnsToPlanes(
       const high = firstIndex(inWidth - left, strideWidth, low, outWidth);
       for (let c = 0; c < channels; c++, row += count) {
         const plane = ix + c * inHeight * inWidth + left;
-        for (let p = start, i = Math.floor(start / outWidth); p < end; i++) {
+        for (let p = start, i = (start / outWidth) | 0; p < end; i++) {
           const first = p - i * outWidth;
           const last = Math.min(outWidth, first + end - p);
           const h = i * strideHeight + u * dilationHeight - padTop;
@@ -135,7 +135,7 @@ function pixelsToColumns(
   const whole = dilationWidth === 1 && channels === pixel;
   let d = 0;
   for (let p = start; p < start + count; p++) {
-    const i = Math.floor(p / outWidth);
+    const i = (p / outWidth) | 0;
     const left = (p - i * outWidth) * strideWidth - padLeft; // w(j, v) = left + v·dilation
     const low = firstIndex(-left, dilationWidth, 0, windowWidth);
     const high = firstIndex(inWidth - left, dilationWidth, low, windowWidth);
@@ -170,7 +170,7 @@ function columnsToPixels(
   const channels = pixel / g.groups;
   let tap = 0; // the first channel of tap (u, 0)
   for (let p = start; p < start + count; p++) {
-    const i = Math.floor(p / outWidth);
+    const i = (p / outWidth) | 0;
     const left = (p - i * outWidth) * strideWidth - padLeft;
     const low = firstIndex(-left, dilationWidth, 0, windowWidth);
     const high = firstIndex(inWidth - left, dilationWidth, low, windowWidth);
