@@ -162,7 +162,7 @@ abstract class Convolution extends Layer {
 /** Conv1D and Conv2D. */
 abstract class PlainConvolution extends Convolution {
   private kernel: Weight | null = null;
-  private readonly groups: number;
+  readonly groups: number;
 
   constructor(
     axes: number,
@@ -246,7 +246,7 @@ export class Conv2D extends PlainConvolution {
  */
 export class DepthwiseConv2D extends Convolution {
   private kernel: Weight | null = null;
-  private readonly depthMultiplier: number;
+  readonly depthMultiplier: number;
 
   constructor(
     kernelSize: PerAxis,
@@ -307,7 +307,7 @@ interface WindowSettings {
 export class SeparableConv2D extends Convolution {
   private depthwiseKernel: Weight | null = null;
   private pointwiseKernel: Weight | null = null;
-  private readonly depthMultiplier: number;
+  readonly depthMultiplier: number;
 
   constructor(
     readonly filters: number,

@@ -31,10 +31,10 @@ interface PoolAttrs {
 
 /** The settings of a pooling, and its shapes. */
 abstract class Pooling extends Layer {
-  private readonly poolSize: readonly number[];
-  private readonly strides: readonly number[];
-  private readonly padding: 'valid' | 'same';
-  private readonly dataFormat: DataFormat;
+  readonly poolSize: readonly number[];
+  readonly strides: readonly number[];
+  readonly padding: 'valid' | 'same';
+  readonly dataFormat: DataFormat;
 
   constructor(
     private readonly axes: number,
@@ -156,7 +156,7 @@ export interface GlobalPoolingOptions extends SpaceOptions {
 /** Pooling over all of space. */
 abstract class GlobalPooling extends Layer {
   private readonly keepDims: boolean;
-  private readonly dataFormat: DataFormat;
+  readonly dataFormat: DataFormat;
 
   constructor(
     private readonly axes: number,

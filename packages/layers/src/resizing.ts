@@ -40,12 +40,12 @@ function pairsOf(layer: string, padding: ImagePadding): readonly [Pair, Pair] {
  * new ZeroPadding2D([[1, 0], [2, 2]]).apply(zeros([1, 4, 4, 3])).shape; // [1, 5, 8, 3]
  */
 export class ZeroPadding2D extends Layer {
-  private readonly pairs: readonly [Pair, Pair];
-  private readonly dataFormat: DataFormat;
+  readonly padding: readonly [Pair, Pair];
+  readonly dataFormat: DataFormat;
 
   constructor(padding: ImagePadding = 1, options: SpaceOptions = {}) {
     super(options);
-    this.pairs = pairsOf(this.name, padding);
+    this.padding = pairsOf(this.name, padding);
     this.dataFormat = formatOf(this.name, options);
   }
 
@@ -54,15 +54,15 @@ export class ZeroPadding2D extends Layer {
     const none: Pair = [0, 0];
     const paddings =
       this.dataFormat === 'channelsFirst'
-        ? [none, none, ...this.pairs]
-        : [none, ...this.pairs, none];
+        ? [none, none, ...this.padding]
+        : [none, ...this.padding, none];
     return ops.pad(x, { paddings });
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {
     const { channels, space } = partsOf(this.name, inputShape, 2, this.dataFormat);
     const padded = space.map((n, i) =>
-      n === null ? null : n + this.pairs[i][0] + this.pairs[i][1],
+      n === null ? null : n + this.padding[i][0] + this.padding[i][1],
     );
     return joinParts(inputShape[0], channels, padded, this.dataFormat);
   }
@@ -84,8 +84,8 @@ export interface UpSamplingOptions extends SpaceOptions {
  * new UpSampling2D([1, 2]).apply([[[[1], [2]]]]).toArray(); // [[[[1], [1], [2], [2]]]]
  */
 export class UpSampling2D extends Layer {
-  private readonly size: readonly number[];
-  private readonly dataFormat: DataFormat;
+  readonly size: readonly number[];
+  readonly dataFormat: DataFormat;
 
   constructor(size: PerAxis = 2, options: UpSamplingOptions = {}) {
     super(options);
