@@ -146,6 +146,15 @@ const TABLE = {
 /** The name of any activation. */
 export type ActivationName = keyof typeof TABLE;
 
+/** The activations as users can pass them, where the table has a function without options around them. */
+const WITH_OPTIONS = { leakyRelu, elu, gelu, softmax, logSoftmax };
+
+/** The name of an activation of this library; undefined for any other thing. */
+export function activationName(f: unknown): string | undefined {
+  const entries = [...Object.entries<unknown>(TABLE), ...Object.entries<unknown>(WITH_OPTIONS)];
+  return entries.find(([, known]) => known === f)?.[0];
+}
+
 /** How an activation is given: by name, or as a function. */
 export type ActivationId = ActivationName | Activation;
 

@@ -11,6 +11,9 @@ import { Layer, type BatchShape, type Weight } from './layer.js';
 import type { LossId } from './losses.js';
 import type { MetricId } from './metrics.js';
 import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
+import { readFileWhole, writeFileWhole } from './saving/files.js';
+import { decodeWeights } from './saving/read.js';
+import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './saving/write.js';
 import { summaryOf } from './summary.js';
 import {
   Progress,
@@ -182,16 +185,70 @@ export abstract class BaseModel extends Layer {
   }
 
   /** The loss and metrics of one batch, without training. @throws as `fit` */
-  testOnBatch(
-    x: DataLike,
-    y: DataLike,
-    options: TrainOnBatchOptions = {},
-  ): Record<string, number> {
+  testOnBatch(x: DataLike, y: DataLike, options: TrainOnBatchOptions = {}): Record<string, number> {
     const compiled = this.requireCompiled('testOnBatch');
     const batch = prepareSamples(`${this.name}.testOnBatch`, this, x, y, options);
     const progress = new Progress(compiled.outputs);
     progress.add(testStep(this, compiled, batch), batch.y);
     return progress.logs();
+  }
+
+  /**
+   * Saves the model in one file: layers, weights, and if it is compiled, how it is trained (see `loadModel`). It is a
+   * safetensors file, so that its weights can be read from Python too. The file is replaced at once: a crash at any moment leaves
+   * the old file or the new one. What stateful layers remember from batch to batch is not saved.
+   *
+   * @throws FileError when it cannot be written
+   * @throws ValueError before the weights are made, and for what no file can hold: a layer class or function that is not
+   *   registered (see `registerLayer`, `registerFunction`)
+   */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    await writeFileWhole(path, this.toBytes(options));
+  }
+
+  /** What `save` writes, as bytes: for browsers. @throws ValueError as `save` */
+  toBytes(options: SaveOptions = {}): Uint8Array {
+    return encodeModel(this, this.compiled, options);
+  }
+
+  /** Throws now what `save` would throw, but for errors of the file. @throws ValueError as `save` */
+  checkSavable(): void {
+    checkSavable(this, this.compiled);
+  }
+
+  /** Saves the weights alone, in a safetensors file, as `save` does. @throws FileError; ValueError before they are made */
+  async saveWeights(path: string): Promise<void> {
+    await writeFileWhole(path, this.weightsToBytes());
+  }
+
+  /** What `saveWeights` writes, as bytes. @throws ValueError before the weights are made */
+  weightsToBytes(): Uint8Array {
+    return encodeWeights(this);
+  }
+
+  /**
+   * Sets the weights to those of a file of `saveWeights` or `save`, or of any safetensors file with the same names. Where the
+   * names of the layers are others (automatic ones count up) the order of the weights counts. After an error none is changed.
+   *
+   * @throws FileError, FormatError when the file cannot be read, is damaged, or has other weights
+   * @throws ShapeError for a weight of another shape, naming its layer
+   */
+  async loadWeights(path: string): Promise<void> {
+    decodeWeights(this, await readFileWhole(path), path);
+  }
+
+  /**
+   * As `loadWeights`, from bytes.
+   *
+   * @throws FormatError, ShapeError as `loadWeights`
+   * @example
+   * const a = new Sequential([new Dense(3, { inputShape: [2] })]);
+   * const b = new Sequential([new Dense(3, { inputShape: [2] })]);
+   * b.loadWeightsFromBytes(a.weightsToBytes());
+   * b.predict([[1, 2]]).equal(a.predict([[1, 2]])); // [[true, true, true]]
+   */
+  loadWeightsFromBytes(bytes: Uint8Array, { name = 'weights' }: { name?: string } = {}): void {
+    decodeWeights(this, bytes, name);
   }
 
   /**

@@ -3,6 +3,7 @@
  */
 import { ValueError, ops, type Tensor } from '@tapegrad/tensor';
 import { checkOptions, lookup } from './registry.js';
+import { made } from './saving/recipes.js';
 
 /** From the value of a weight to the one that it becomes. */
 export type Constraint = (weight: Tensor) => Tensor;
@@ -49,10 +50,10 @@ export function maxNorm(options: MaxNormOptions = {}): Constraint {
   checkOptions('maxNorm', options, ['maxValue', 'axis']);
   const { maxValue = 2, axis = 0 } = options;
   checkNumbers('maxNorm', { maxValue });
-  return (w) => {
+  return made('constraints.maxNorm', [options], (w) => {
     const norm = normOf(w, axis);
     return w.mul(norm.clip({ min: 0, max: maxValue }).div(norm.add(EPSILON)));
-  };
+  });
 }
 
 /**
@@ -60,7 +61,7 @@ export function maxNorm(options: MaxNormOptions = {}): Constraint {
  * @example constraints.nonNeg()(tensor([-1, 2])); // [0, 2]
  */
 export function nonNeg(): Constraint {
-  return (w) => w.relu();
+  return made('constraints.nonNeg', [], (w) => w.relu());
 }
 
 /**
@@ -70,7 +71,7 @@ export function nonNeg(): Constraint {
 export function unitNorm(options: { axis?: ConstraintAxis } = {}): Constraint {
   checkOptions('unitNorm', options, ['axis']);
   const { axis = 0 } = options;
-  return (w) => w.div(normOf(w, axis).add(EPSILON));
+  return made('constraints.unitNorm', [options], (w) => w.div(normOf(w, axis).add(EPSILON)));
 }
 
 /**
@@ -89,14 +90,14 @@ export function minMaxNorm(options: MinMaxNormOptions = {}): Constraint {
         `${maxValue} and rate ${rate}.`,
     );
   }
-  return (w) => {
+  return made('constraints.minMaxNorm', [options], (w) => {
     const norm = normOf(w, axis);
     const wanted = norm
       .clip({ min: minValue, max: maxValue })
       .mul(rate)
       .add(norm.mul(1 - rate));
     return w.mul(wanted.div(norm.add(EPSILON)));
-  };
+  });
 }
 
 function checkNumbers(owner: string, numbers: Readonly<Record<string, number>>): void {
@@ -108,6 +109,9 @@ function checkNumbers(owner: string, numbers: Readonly<Record<string, number>>):
 }
 
 const TABLE = { maxNorm, minMaxNorm, nonNeg, unitNorm } satisfies Record<string, () => Constraint>;
+
+/** What a saved model may call. */
+export { TABLE as constraintFactories };
 
 /** The name of any constraint. */
 export type ConstraintName = keyof typeof TABLE;

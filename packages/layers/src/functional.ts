@@ -5,6 +5,8 @@ import { ShapeError, ValueError, formatShape } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import type { BatchShape, CallContext, Layer } from './layer.js';
+import { ConfigWriter } from './saving/config.js';
+import type { Config } from './saving/plain.js';
 import { SymbolicTensor, type LayerUse } from './symbolic.js';
 
 export interface ModelOptions {
@@ -155,6 +157,13 @@ export class Model extends BaseModel {
       to.forEach((slot, i) => (shapes[slot] = results[i]));
     }
     return shapes;
+  }
+
+  override getConfig(writer = new ConfigWriter({ inline: true })): Config {
+    const inputs = this.inputs.map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+    const steps = this.steps.map(({ use, from }) => ({ layer: writer.layer(use.layer), from }));
+    const { name, trainable, results: outputs } = this;
+    return { name, trainable, inputs, steps, outputs };
   }
 
   override layerShapes(): [Layer, BatchShape[]][] {

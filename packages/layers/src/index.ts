@@ -97,6 +97,14 @@ export {
 export type { DataFormat, PerAxis, SpaceOptions } from './space.js';
 export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
 export { Sequential } from './sequential.js';
+import './saving/builtin-layers.js';
+export { loadModel, modelFromBytes } from './saving/files.js';
+export { registerLayer, type RegisterLayerOptions } from './saving/layer-classes.js';
+export { registerFunction } from './saving/recipes.js';
+export type { Config } from './saving/plain.js';
+export type { ConfigWriter } from './saving/config.js';
+export type { LoadOptions } from './saving/read.js';
+export type { SaveOptions } from './saving/write.js';
 export { Model, type ModelOptions } from './functional.js';
 export { Input, SymbolicTensor, type InputOptions } from './symbolic.js';
 export { maskOf, setMask } from './masks.js';

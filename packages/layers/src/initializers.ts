@@ -20,6 +20,7 @@ import {
 } from '@tapegrad/tensor';
 import { orthonormalize } from './orthonormal.js';
 import { checkOptions, lookup } from './registry.js';
+import { made } from './saving/recipes.js';
 
 /** What an initializer needs besides the shape. */
 export interface InitializerOptions {
@@ -37,7 +38,7 @@ export type Initializer = (shape: Shape, options: InitializerOptions) => Tensor;
  * initializers.zeros()([2], options); // [0, 0]
  */
 export function zeros(): Initializer {
-  return (shape, { dtype }) => zerosTensor(shape, dtype);
+  return made('initializers.zeros', [], (shape, { dtype }) => zerosTensor(shape, dtype));
 }
 
 /**
@@ -58,7 +59,7 @@ export function ones(): Initializer {
  */
 export function constant(value = 0): Initializer {
   checkFinite('constant', { value });
-  return (shape, { dtype }) => full(shape, value, dtype);
+  return made('initializers.constant', [value], (shape, { dtype }) => full(shape, value, dtype));
 }
 
 /**
@@ -73,7 +74,7 @@ export function identity(options: { gain?: number } = {}): Initializer {
   checkOptions('identity', options, ['gain']);
   const { gain = 1 } = options;
   checkFinite('identity', { gain });
-  return (shape, { dtype }) => {
+  return made('initializers.identity', [options], (shape, { dtype }) => {
     if (shape.length !== 2) {
       throw new ShapeError(
         `identity: makes matrices only; got a weight of shape ${formatShape(shape)}. For kernels of more axes take 'orthogonal'.`,
@@ -81,7 +82,7 @@ export function identity(options: { gain?: number } = {}): Initializer {
     }
     const matrix = eye(shape[0], shape[1], dtype);
     return gain === 1 ? matrix : matrix.mul(gain);
-  };
+  });
 }
 
 /**
@@ -101,8 +102,9 @@ export function randomUniform(options: { minval?: number; maxval?: number } = {}
       `randomUniform: minval must not be above maxval; got ${minval} and ${maxval}.`,
     );
   }
-  return (shape, { dtype, generator }) =>
-    generator.uniform(shape, { low: minval, high: maxval, dtype });
+  return made('initializers.randomUniform', [options], (shape, { dtype, generator }) =>
+    generator.uniform(shape, { low: minval, high: maxval, dtype }),
+  );
 }
 
 /** Mean and standard deviation of a normal distribution. */
@@ -121,7 +123,9 @@ export interface NormalOptions {
  */
 export function randomNormal(options: NormalOptions = {}): Initializer {
   const { mean, stddev } = checkNormal('randomNormal', options);
-  return (shape, { dtype, generator }) => generator.normal(shape, { mean, stddev, dtype });
+  return made('initializers.randomNormal', [options], (shape, { dtype, generator }) =>
+    generator.normal(shape, { mean, stddev, dtype }),
+  );
 }
 
 /**
@@ -135,7 +139,9 @@ export function randomNormal(options: NormalOptions = {}): Initializer {
  */
 export function truncatedNormal(options: NormalOptions = {}): Initializer {
   const { mean, stddev } = checkNormal('truncatedNormal', options);
-  return (shape, { dtype, generator }) => generator.truncatedNormal(shape, { mean, stddev, dtype });
+  return made('initializers.truncatedNormal', [options], (shape, { dtype, generator }) =>
+    generator.truncatedNormal(shape, { mean, stddev, dtype }),
+  );
 }
 
 const MODES = ['fanIn', 'fanOut', 'fanAvg'] as const;
@@ -187,7 +193,7 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
   }
   checkChoice('mode', mode, MODES);
   checkChoice('distribution', distribution, DISTRIBUTIONS);
-  return (shape, { dtype, generator }) => {
+  return made('initializers.varianceScaling', [options], (shape, { dtype, generator }) => {
     const { fanIn, fanOut } = fans(shape);
     const n = { fanIn, fanOut, fanAvg: (fanIn + fanOut) / 2 }[mode];
     const variance = scale / Math.max(1, n);
@@ -199,7 +205,7 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
     return distribution === 'untruncatedNormal'
       ? generator.normal(shape, { stddev, dtype })
       : generator.truncatedNormal(shape, { stddev: stddev / TRUNCATED_STDDEV, dtype });
-  };
+  });
 }
 
 /**
@@ -275,7 +281,7 @@ export function orthogonal(options: { gain?: number } = {}): Initializer {
   checkOptions('orthogonal', options, ['gain']);
   const { gain = 1 } = options;
   checkFinite('orthogonal', { gain });
-  return (shape, { dtype, generator }) => {
+  return made('initializers.orthogonal', [options], (shape, { dtype, generator }) => {
     if (shape.length < 2) {
       throw new ShapeError(
         `orthogonal: needs a weight of two axes or more; got shape ${formatShape(shape)}.`,
@@ -295,7 +301,7 @@ export function orthogonal(options: { gain?: number } = {}): Initializer {
     const found = tensor(vectors, { shape: [count, length] }).mul(gain);
     const matrix = rows >= columns ? found.transpose() : found;
     return matrix.copy().reshape(shape).cast(dtype);
-  };
+  });
 }
 
 function checkFinite(name: string, values: Readonly<Record<string, number>>): void {
@@ -339,6 +345,9 @@ const TABLE = {
   lecunNormal,
   orthogonal,
 } satisfies Record<string, () => Initializer>;
+
+/** What a saved model may call. */
+export { TABLE as initializerFactories };
 
 /** The name of any initializer. */
 export type InitializerName = keyof typeof TABLE;

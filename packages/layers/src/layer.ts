@@ -12,7 +12,6 @@ import {
   tensor,
   zeros,
   type DType,
-  type Generator,
   type Shape,
   type TensorLike,
 } from '@tapegrad/tensor';
@@ -21,6 +20,9 @@ import { getConstraint, type Constraint, type ConstraintId } from './constraints
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
+import { ConfigWriter } from './saving/config.js';
+import { placeholder } from './saving/loading.js';
+import type { Config } from './saving/plain.js';
 import { SymbolicTensor } from './symbolic.js';
 
 /** A shape with sizes that are not known before data come: null, as a rule for the batch. */
@@ -113,9 +115,12 @@ export abstract class Layer {
   private ownWeights: Weight[] = [];
   private isBuilt = false;
   private isTrainable: boolean;
+  /** The options as they were given, for `getConfig`. */
+  private readonly givenOptions: LayerOptions;
 
   constructor(options: LayerOptions = {}) {
     const { name, trainable = true, dtype = 'float32', inputShape, batchInputShape } = options;
+    this.givenOptions = options;
     this.name = name ?? automaticName(new.target.name);
     if (dtype !== 'float32' && dtype !== 'float64') {
       throw new ValueError(`${this.name}: weights are float32 or float64; got dtype '${dtype}'.`);
@@ -275,8 +280,12 @@ export abstract class Layer {
     if (this.ownWeights.some((w) => w.name === name)) {
       throw new ValueError(`${this.name}: there is a weight '${name}' already.`);
     }
-    const generator: Generator = defaultGenerator().stream('weights');
-    const value = getInitializer(initializer)(shape, { dtype: this.dtype, generator });
+    const value =
+      placeholder(`${this.name}: weight '${name}'`, shape, this.dtype) ??
+      getInitializer(initializer)(shape, {
+        dtype: this.dtype,
+        generator: defaultGenerator().stream('weights'),
+      });
     const weight = new Weight(
       name,
       value,
@@ -318,6 +327,20 @@ export abstract class Layer {
       }
     });
     tensors.forEach((value, i) => weights[i].assign(value));
+  }
+
+  /**
+   * Plain data from which the layer can be made again, without its weights: the options, and the constructor's arguments that
+   * `registerLayer` names. Override it for more, beginning with `...super.getConfig(writer)`.
+   *
+   * @param writer collects the layers inside; without one they are written where they stand
+   * @throws ValueError for a class that is not registered, or a function without a registered name
+   * @example
+   * new Dense(4, { name: 'head', activation: 'relu' }).getConfig();
+   * // { units: 4, name: 'head', activation: 'relu', trainable: true, dtype: 'float32' }
+   */
+  getConfig(writer: ConfigWriter = new ConfigWriter({ inline: true })): Config {
+    return writer.config(this, this.givenOptions);
   }
 
   /** The number of weights' elements. */

@@ -5,6 +5,7 @@ import { ShapeError, ValueError, formatShape, normalizeAxis, sameShape } from '@
 import { Variable, ops, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { logitsOf } from './activations.js';
 import { checkOptions, lookup } from './registry.js';
+import { made } from './saving/recipes.js';
 import { checkLabels, inShape, labelShape, matched } from './targets.js';
 
 /** What Keras adds or clips to, so that no logarithm and no quotient is infinite. */
@@ -57,19 +58,30 @@ function meanOfLast(x: Variable): Variable {
 }
 
 /** A loss that compares targets and predictions of one shape, averaged over the last axis. */
-function elementwise(name: string, of: (t: Variable, p: Variable) => Variable): Loss {
-  return {
+function elementwise(
+  name: string,
+  of: (t: Variable, p: Variable) => Variable,
+  options: object = {},
+): Loss {
+  return made(`losses.${name}`, [options], {
     name,
-    perSample(yTrue, yPred) {
+    perSample(yTrue: Variable, yPred: Variable) {
       const [t, p] = matched(name, yTrue, yPred);
       return meanOfLast(of(t, p));
     },
-  };
+  });
 }
 
 /** A loss that takes the last axis of targets and predictions as a whole. */
-function along(name: string, of: (t: Variable, p: Variable) => Variable): Loss {
-  return { name, perSample: (yTrue, yPred) => of(...matched(name, yTrue, yPred)) };
+function along(
+  name: string,
+  of: (t: Variable, p: Variable) => Variable,
+  options: object = {},
+): Loss {
+  return made(`losses.${name}`, [options], {
+    name,
+    perSample: (yTrue: Variable, yPred: Variable) => of(...matched(name, yTrue, yPred)),
+  });
 }
 
 /** mean (p − t)². @example losses.meanSquaredError().perSample(variable([[1, 2]]), variable([[1, 4]])); // [2] */
@@ -113,11 +125,15 @@ export function huber(options: { delta?: number } = {}): Loss {
   if (!(delta > 0 && delta < Infinity)) {
     throw new ValueError(`huber: delta must be a number above 0; got ${delta}.`);
   }
-  return elementwise('huber', (t, p) => {
-    const error = p.sub(t).abs();
-    const linear = error.sub(delta / 2).mul(delta);
-    return ops.where(error.lessEqual(delta), error.square().mul(0.5), linear);
-  });
+  return elementwise(
+    'huber',
+    (t, p) => {
+      const error = p.sub(t).abs();
+      const linear = error.sub(delta / 2).mul(delta);
+      return ops.where(error.lessEqual(delta), error.square().mul(0.5), linear);
+    },
+    options,
+  );
 }
 
 /**
@@ -191,13 +207,17 @@ export function kullbackLeiblerDivergence(): Loss {
 export function cosineSimilarity(options: { axis?: number } = {}): Loss {
   checkOptions('cosineSimilarity', options, ['axis']);
   const { axis = -1 } = options;
-  return along('cosineSimilarity', (t, p) => {
-    const at = normalizeAxis('cosineSimilarity', axis, p.rank);
-    // As Keras: x / max(‖x‖, ε)
-    const unit = (x: Variable): Variable =>
-      x.div(x.norm({ axis: at, keepDims: true }).maximum(EPSILON));
-    return unit(t).mul(unit(p)).sum(at).neg();
-  });
+  return along(
+    'cosineSimilarity',
+    (t, p) => {
+      const at = normalizeAxis('cosineSimilarity', axis, p.rank);
+      // As Keras: x / max(‖x‖, ε)
+      const unit = (x: Variable): Variable =>
+        x.div(x.norm({ axis: at, keepDims: true }).maximum(EPSILON));
+      return unit(t).mul(unit(p)).sum(at).neg();
+    },
+    options,
+  );
 }
 
 /** Settings of the cross-entropies. */
@@ -227,9 +247,9 @@ export function binaryCrossentropy(options: CrossentropyOptions = {}): Loss {
   checkOptions(name, options, ['fromLogits', 'labelSmoothing']);
   const { fromLogits = false, labelSmoothing = 0 } = options;
   checkSmoothing(name, labelSmoothing);
-  return {
+  return made(`losses.${name}`, [options], {
     name,
-    perSample(yTrue, yPred) {
+    perSample(yTrue: Variable, yPred: Variable) {
       const logits = fromLogits ? yPred : logitsOf(yPred, 'sigmoid');
       const [labels, predictions] = matched(name, yTrue, logits ?? yPred);
       const t =
@@ -239,7 +259,7 @@ export function binaryCrossentropy(options: CrossentropyOptions = {}): Loss {
       const negative = t.neg().add(1).mul(p.neg().add(1).log());
       return meanOfLast(t.mul(p.log()).add(negative)).neg();
     },
-  };
+  });
 }
 
 /** ln of probabilities that are made to add up to 1, then clipped to [ε, 1 − ε]. */
@@ -272,9 +292,9 @@ export function categoricalCrossentropy(options: CrossentropyOptions = {}): Loss
   checkOptions(name, options, ['fromLogits', 'labelSmoothing']);
   const { fromLogits = false, labelSmoothing = 0 } = options;
   checkSmoothing(name, labelSmoothing);
-  return {
+  return made(`losses.${name}`, [options], {
     name,
-    perSample(yTrue, yPred) {
+    perSample(yTrue: Variable, yPred: Variable) {
       checkClasses(name, yPred);
       if (!sameShape(yTrue.shape, yPred.shape)) {
         throw new ShapeError(
@@ -289,7 +309,7 @@ export function categoricalCrossentropy(options: CrossentropyOptions = {}): Loss
       if (logits !== undefined) return logits.softmaxCrossEntropy(t);
       return t.mul(logProbabilities(yPred)).sum(-1).neg();
     },
-  };
+  });
 }
 
 /**
@@ -305,9 +325,9 @@ export function sparseCategoricalCrossentropy(options: { fromLogits?: boolean } 
   const name = 'sparseCategoricalCrossentropy';
   checkOptions(name, options, ['fromLogits']);
   const { fromLogits = false } = options;
-  return {
+  return made(`losses.${name}`, [options], {
     name,
-    perSample(yTrue, yPred) {
+    perSample(yTrue: Variable, yPred: Variable) {
       checkClasses(name, yPred);
       const classes = yPred.shape[yPred.rank - 1];
       const shape = labelShape(name, yTrue.shape, yPred.shape);
@@ -319,7 +339,7 @@ export function sparseCategoricalCrossentropy(options: { fromLogits?: boolean } 
       }
       return logProbabilities(yPred).takeAlongAxis(whole.expandDims(-1)).squeeze(-1).neg();
     },
-  };
+  });
 }
 
 const TABLE = {
@@ -346,6 +366,9 @@ const TABLE = {
   categoricalHinge,
   cosineSimilarity,
 } satisfies Record<string, () => Loss>;
+
+/** What a saved model may call. */
+export { TABLE as lossFactories };
 
 /** The name of any loss, short ones such as 'mse' included. */
 export type LossName = keyof typeof TABLE;

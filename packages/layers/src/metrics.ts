@@ -16,6 +16,7 @@ import { Variable, noGrad } from '@tapegrad/autograd';
 import * as losses from './losses.js';
 import type { Loss, LossFunction, LossName } from './losses.js';
 import { checkName, checkOptions } from './registry.js';
+import { made } from './saving/recipes.js';
 import {
   ConfusionRatio,
   MeanMetric,
@@ -113,17 +114,21 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
   checkOptions('binaryAccuracy', options, ['threshold', 'name']);
   const { threshold = 0.5, name = 'binaryAccuracy' } = options;
   checkThreshold(name, threshold);
-  return new MeanMetric(name, (yTrue, yPred) => {
-    const shape = comparedShape(name, yTrue.shape, yPred.shape);
-    const [t, p] = [flat(yTrue), flat(yPred)];
-    const limit = inPrecisionOf(yPred, threshold);
-    const hits = new Uint8Array(yPred.size);
-    for (let i = 0; i < hits.length; i++) {
-      const positive = p.data[p.offset + i] > limit;
-      hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
-    }
-    return { shape, values: hits };
-  });
+  return made(
+    'metrics.binaryAccuracy',
+    [options],
+    new MeanMetric(name, (yTrue, yPred) => {
+      const shape = comparedShape(name, yTrue.shape, yPred.shape);
+      const [t, p] = [flat(yTrue), flat(yPred)];
+      const limit = inPrecisionOf(yPred, threshold);
+      const hits = new Uint8Array(yPred.size);
+      for (let i = 0; i < hits.length; i++) {
+        const positive = p.data[p.offset + i] > limit;
+        hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
+      }
+      return { shape, values: hits };
+    }),
+  );
 }
 
 /**
@@ -138,8 +143,12 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
 export function categoricalAccuracy(options: MetricOptions = {}): Metric {
   checkOptions('categoricalAccuracy', options, ['name']);
   const { name = 'categoricalAccuracy' } = options;
-  return new MeanMetric(name, (yTrue, yPred) =>
-    hitsOf(yPred, oneHotLabels(name, yTrue, yPred), greatestHits),
+  return made(
+    'metrics.categoricalAccuracy',
+    [options],
+    new MeanMetric(name, (yTrue, yPred) =>
+      hitsOf(yPred, oneHotLabels(name, yTrue, yPred), greatestHits),
+    ),
   );
 }
 
@@ -155,8 +164,12 @@ export function categoricalAccuracy(options: MetricOptions = {}): Metric {
 export function sparseCategoricalAccuracy(options: MetricOptions = {}): Metric {
   checkOptions('sparseCategoricalAccuracy', options, ['name']);
   const { name = 'sparseCategoricalAccuracy' } = options;
-  return new MeanMetric(name, (yTrue, yPred) =>
-    hitsOf(yPred, sparseLabels(name, yTrue, yPred), greatestHits),
+  return made(
+    'metrics.sparseCategoricalAccuracy',
+    [options],
+    new MeanMetric(name, (yTrue, yPred) =>
+      hitsOf(yPred, sparseLabels(name, yTrue, yPred), greatestHits),
+    ),
   );
 }
 
@@ -173,8 +186,10 @@ export function topKCategoricalAccuracy(options: { k?: number } & MetricOptions 
   checkOptions('topKCategoricalAccuracy', options, ['k', 'name']);
   const { k = 5, name = 'topKCategoricalAccuracy' } = options;
   const hit = amongFirst(checkK(name, k));
-  return new MeanMetric(name, (yTrue, yPred) =>
-    hitsOf(yPred, oneHotLabels(name, yTrue, yPred), hit),
+  return made(
+    'metrics.topKCategoricalAccuracy',
+    [options],
+    new MeanMetric(name, (yTrue, yPred) => hitsOf(yPred, oneHotLabels(name, yTrue, yPred), hit)),
   );
 }
 
@@ -193,8 +208,10 @@ export function sparseTopKCategoricalAccuracy(
   checkOptions('sparseTopKCategoricalAccuracy', options, ['k', 'name']);
   const { k = 5, name = 'sparseTopKCategoricalAccuracy' } = options;
   const hit = amongFirst(checkK(name, k));
-  return new MeanMetric(name, (yTrue, yPred) =>
-    hitsOf(yPred, sparseLabels(name, yTrue, yPred), hit),
+  return made(
+    'metrics.sparseTopKCategoricalAccuracy',
+    [options],
+    new MeanMetric(name, (yTrue, yPred) => hitsOf(yPred, sparseLabels(name, yTrue, yPred), hit)),
   );
 }
 
@@ -206,10 +223,14 @@ export function sparseTopKCategoricalAccuracy(
  * metric.result(); // 0.5
  */
 export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {}): Metric {
-  return new MeanMetric(name, (yTrue, yPred) => {
-    const { value } = noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred)));
-    return { shape: value.shape, values: value.toTypedArray() };
-  });
+  return made(
+    'metrics.lossMetric',
+    [loss, { name }],
+    new MeanMetric(name, (yTrue, yPred) => {
+      const { value } = noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred)));
+      return { shape: value.shape, values: value.toTypedArray() };
+    }),
+  );
 }
 
 /**
@@ -222,7 +243,7 @@ export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {})
  * metric.result(); // 0.5
  */
 export function precision(options: ConfusionOptions = {}): Metric {
-  return new ConfusionRatio('precision', true, options);
+  return made('metrics.precision', [options], new ConfusionRatio('precision', true, options));
 }
 
 /**
@@ -235,7 +256,7 @@ export function precision(options: ConfusionOptions = {}): Metric {
  * metric.result(); // [1, 0.5]
  */
 export function recall(options: ConfusionOptions = {}): Metric {
-  return new ConfusionRatio('recall', false, options);
+  return made('metrics.recall', [options], new ConfusionRatio('recall', false, options));
 }
 
 function checkK(name: string, k: number): number {
@@ -257,7 +278,11 @@ export function cosineSimilarity(options: { axis?: number } & MetricOptions = {}
   checkOptions('cosineSimilarity', options, ['axis', 'name']);
   const { axis, name = 'cosineSimilarity' } = options;
   const loss = losses.cosineSimilarity({ axis });
-  return lossMetric({ name, perSample: (t, p) => loss.perSample(t, p).neg() });
+  return made(
+    'metrics.cosineSimilarity',
+    [options],
+    lossMetric({ name, perSample: (t, p) => loss.perSample(t, p).neg() }),
+  );
 }
 
 const TABLE = {
@@ -270,6 +295,9 @@ const TABLE = {
   recall,
   cosineSimilarity,
 } satisfies Record<string, (options: MetricOptions) => Metric>;
+
+/** What a saved model may call. */
+export const metricFactories = { ...TABLE, lossMetric };
 
 /** Names that stand for one of several metrics, by the loss and the shapes. */
 const RESOLVED = {

@@ -4,6 +4,7 @@
 import { ValueError } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { checkOptions, lookup } from './registry.js';
+import { made } from './saving/recipes.js';
 
 /** From a weight to a scalar that is added to the loss. */
 export type Regularizer = (weight: Variable) => Variable;
@@ -16,7 +17,7 @@ export type Regularizer = (weight: Variable) => Variable;
  */
 export function l1(factor = 0.01): Regularizer {
   checkFactor('l1', factor);
-  return (w) => w.abs().sum().mul(factor);
+  return made('regularizers.l1', [factor], (w) => w.abs().sum().mul(factor));
 }
 
 /**
@@ -27,7 +28,7 @@ export function l1(factor = 0.01): Regularizer {
  */
 export function l2(factor = 0.01): Regularizer {
   checkFactor('l2', factor);
-  return (w) => w.square().sum().mul(factor);
+  return made('regularizers.l2', [factor], (w) => w.square().sum().mul(factor));
 }
 
 /**
@@ -40,7 +41,7 @@ export function l1l2(factors: { l1?: number; l2?: number } = {}): Regularizer {
   checkOptions('l1l2', factors, ['l1', 'l2']);
   const absolute = l1(factors.l1);
   const square = l2(factors.l2);
-  return (w) => absolute(w).add(square(w));
+  return made('regularizers.l1l2', [factors], (w) => absolute(w).add(square(w)));
 }
 
 function checkFactor(name: string, factor: number): void {
@@ -50,6 +51,9 @@ function checkFactor(name: string, factor: number): void {
 }
 
 const TABLE = { l1, l2, l1l2 } satisfies Record<string, () => Regularizer>;
+
+/** What a saved model may call. */
+export { TABLE as regularizerFactories };
 
 /** The name of any regularizer. */
 export type RegularizerName = keyof typeof TABLE;

@@ -5,6 +5,8 @@ import { ShapeError, ValueError } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import { Layer, type BatchShape, type CallContext } from './layer.js';
+import { ConfigWriter } from './saving/config.js';
+import type { Config } from './saving/plain.js';
 
 /**
  * Layers one after another.
@@ -78,6 +80,11 @@ export class Sequential extends BaseModel {
 
   override get inputShapes(): readonly BatchShape[] | null {
     return this.builtInputShape === null ? null : [this.builtInputShape];
+  }
+
+  override getConfig(writer = new ConfigWriter({ inline: true })): Config {
+    const { name, trainable, builtInputShape: inputShape } = this;
+    return { name, trainable, inputShape, layers: this.stack.map((layer) => writer.layer(layer)) };
   }
 
   override layerShapes(): [Layer, BatchShape[]][] {

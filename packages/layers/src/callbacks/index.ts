@@ -8,3 +8,4 @@ export {
   type ReduceLROnPlateauOptions,
 } from './learning-rate.js';
 export { type MonitorMode } from './monitor.js';
+export { ModelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint.js';

@@ -1,7 +1,24 @@
 /** Optimizers and learning-rate schedules. */
 import { lookup } from '../registry.js';
 import type { Optimizer } from './optimizer.js';
-import { Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Nadam, RMSprop, SGD } from './rules.js';
+import {
+  Adadelta,
+  Adagrad,
+  Adam,
+  AdamW,
+  Adamax,
+  Ftrl,
+  Nadam,
+  RMSprop,
+  SGD,
+  type AdadeltaOptions,
+  type AdagradOptions,
+  type AdamOptions,
+  type BetaOptions,
+  type FtrlOptions,
+  type RMSpropOptions,
+  type SGDOptions,
+} from './rules.js';
 
 export {
   Optimizer,
@@ -14,16 +31,19 @@ export * from './rules.js';
 export * from './schedules.js';
 
 const TABLE = {
-  sgd: () => new SGD(),
-  rmsprop: () => new RMSprop(),
-  adam: () => new Adam(),
-  adamw: () => new AdamW(),
-  adagrad: () => new Adagrad(),
-  adadelta: () => new Adadelta(),
-  adamax: () => new Adamax(),
-  nadam: () => new Nadam(),
-  ftrl: () => new Ftrl(),
+  sgd: (options?: SGDOptions) => new SGD(options),
+  rmsprop: (options?: RMSpropOptions) => new RMSprop(options),
+  adam: (options?: AdamOptions) => new Adam(options),
+  adamw: (options?: AdamOptions) => new AdamW(options),
+  adagrad: (options?: AdagradOptions) => new Adagrad(options),
+  adadelta: (options?: AdadeltaOptions) => new Adadelta(options),
+  adamax: (options?: BetaOptions) => new Adamax(options),
+  nadam: (options?: BetaOptions) => new Nadam(options),
+  ftrl: (options?: FtrlOptions) => new Ftrl(options),
 } satisfies Record<string, () => Optimizer>;
+
+/** What a saved model may call. */
+export { TABLE as optimizerFactories };
 
 /** The name of any optimizer. */
 export type OptimizerName = keyof typeof TABLE;

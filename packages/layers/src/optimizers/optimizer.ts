@@ -18,6 +18,7 @@ import {
 } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { checkOptions } from '../registry.js';
+import { made } from '../saving/recipes.js';
 import type { Schedule } from './schedules.js';
 
 /** What every optimizer can be given. At most one of the clips. */
@@ -106,6 +107,7 @@ export abstract class Optimizer {
     const rate = checkNumber(name, 'weightDecay', weightDecay ?? 0);
     this.weightDecay = rate === 0 ? null : { rate };
     this.clip = clipOf(name, options);
+    made(`optimizers.${name}`, [{ ...options }], this);
   }
 
   /** How many updates have been made. */

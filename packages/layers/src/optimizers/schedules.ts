@@ -3,6 +3,7 @@
  */
 import { ValueError } from '@tapegrad/tensor';
 import { checkOptions } from '../registry.js';
+import { made } from '../saving/recipes.js';
 
 /** From the number of updates made so far (0, 1, 2, …) to the learning rate of the next. */
 export type Schedule = (step: number) => number;
@@ -37,7 +38,11 @@ function periods(name: string, options: DecayOptions): Schedule {
 export function exponentialDecay(options: DecayOptions): Schedule {
   const elapsed = periods('exponentialDecay', options);
   const { initialLearningRate, decayRate } = options;
-  return (step) => initialLearningRate * decayRate ** elapsed(step);
+  return made(
+    'schedules.exponentialDecay',
+    [options],
+    (step: number) => initialLearningRate * decayRate ** elapsed(step),
+  );
 }
 
 /**
@@ -49,7 +54,11 @@ export function exponentialDecay(options: DecayOptions): Schedule {
 export function inverseTimeDecay(options: DecayOptions): Schedule {
   const elapsed = periods('inverseTimeDecay', options);
   const { initialLearningRate, decayRate } = options;
-  return (step) => initialLearningRate / (1 + decayRate * elapsed(step));
+  return made(
+    'schedules.inverseTimeDecay',
+    [options],
+    (step: number) => initialLearningRate / (1 + decayRate * elapsed(step)),
+  );
 }
 
 export interface PolynomialDecayOptions {
@@ -78,11 +87,11 @@ export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
   const { cycle = false } = options;
   checkNumbers(name, { initialLearningRate, endLearningRate, power });
   checkSteps(name, 'decaySteps', decaySteps);
-  return (step) => {
+  return made('schedules.polynomialDecay', [options], (step: number) => {
     const end = cycle ? decaySteps * Math.max(1, Math.ceil(step / decaySteps)) : decaySteps;
     const left = 1 - Math.min(step, end) / end;
     return (initialLearningRate - endLearningRate) * left ** power + endLearningRate;
-  };
+  });
 }
 
 export interface CosineDecayOptions {
@@ -120,14 +129,14 @@ export function cosineDecay(options: CosineDecayOptions): Schedule {
     );
   }
   const start = warm ? warmupTarget : initialLearningRate;
-  return (step) => {
+  return made('schedules.cosineDecay', [options], (step: number) => {
     if (warm && step < warmupSteps) {
       return initialLearningRate + ((start - initialLearningRate) * step) / warmupSteps;
     }
     const decayed = Math.min(warm ? step - warmupSteps : step, decaySteps);
     const cosine = 0.5 * (1 + Math.cos((Math.PI * decayed) / decaySteps));
     return start * ((1 - alpha) * cosine + alpha);
-  };
+  });
 }
 
 /**
@@ -153,7 +162,11 @@ export function piecewiseConstantDecay(options: {
     throw new ValueError(`${name}: boundaries must ascend; got ${boundaries.join(', ')}.`);
   }
   values.forEach((value, i) => checkNumbers(name, { [`values[${i}]`]: value }));
-  return (step) => values[boundaries.filter((boundary) => step > boundary).length];
+  return made(
+    'schedules.piecewiseConstantDecay',
+    [options],
+    (step: number) => values[boundaries.filter((boundary) => step > boundary).length],
+  );
 }
 
 function checkNumbers(name: string, numbers: Readonly<Record<string, number>>): void {
@@ -169,3 +182,12 @@ function checkSteps(name: string, key: string, value: number): void {
     throw new ValueError(`${name}: ${key} must be a number above 0; got ${value}.`);
   }
 }
+
+/** What a saved model may call. */
+export const scheduleFactories = {
+  exponentialDecay,
+  inverseTimeDecay,
+  polynomialDecay,
+  cosineDecay,
+  piecewiseConstantDecay,
+};
