@@ -10,10 +10,14 @@ export default {
     '^tapegrad$': '<rootDir>/packages/tapegrad/src/index.ts',
     '^@tapegrad/([^/]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
+    // These come as ES modules only (linkedom's parts do), and Jest runs CommonJS: their bundles stand for them.
+    '^vega$': '<rootDir>/node_modules/vega/build/vega.js',
+    '^linkedom$': '<rootDir>/node_modules/linkedom/worker.js',
   },
   modulePathIgnorePatterns: ['<rootDir>/packages/[^/]+/dist/'],
+  transformIgnorePatterns: ['/node_modules/(?!(linkedom|vega-interpreter|vega-util)/)'],
   transform: {
-    '^.+\\.ts$': [
+    '^.+\\.[jt]s$': [
       '@swc/jest',
       {
         swcrc: false,

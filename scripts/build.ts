@@ -39,7 +39,8 @@ function toCommonJs(source: string, target: string): void {
     configFile: false,
     sourceMaps: true,
     sourceFileName: relative(dirname(output), source),
-    module: { type: 'commonjs' },
+    // Dynamic imports stay, as they are the way to ES modules; the annotation tells them a module's names.
+    module: { type: 'commonjs', ignoreDynamic: true, exportInteropAnnotation: true },
     jsc: {
       parser: { syntax: 'typescript' },
       target: 'es2022',

@@ -110,7 +110,10 @@ async function runInBrowser(folder: string): Promise<void> {
       logOverride: { 'empty-import-meta': 'silent' },
     });
     const context = createContext(
-      { performance, setTimeout, clearTimeout, queueMicrotask, AbortController, AbortSignal },
+      {
+        ...{ performance, queueMicrotask, AbortController, AbortSignal },
+        ...{ setTimeout, clearTimeout, setInterval, clearInterval },
+      },
       { codeGeneration: { strings: false, wasm: true } },
     );
     await runInContext(`${outputFiles[0].text}\nconsumer.main()`, context);

@@ -10,6 +10,7 @@ const mayImport: Record<string, readonly string[]> = {
   autograd: ['tensor'],
   layers: ['autograd', 'tensor'],
   datasets: ['tensor'],
+  plots: ['tensor'],
   tapegrad: ['tensor', 'autograd', 'layers', 'datasets'],
 };
 
@@ -17,6 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
 const nodeSeams: readonly string[] = [
   'packages/datasets/src/node.ts',
   'packages/layers/src/node.ts',
+  'packages/plots/src/node.ts',
 ];
 
 const maxLines = 450;
@@ -106,6 +108,7 @@ describe('the checker', () => {
     ],
     ['a sideways re-export', 'datasets/src/a.ts', "export * from '@tapegrad/layers';", /downwards/],
     ['the umbrella', 'layers/src/a.ts', "import { Dense } from 'tapegrad';", /downwards/],
+    ['pictures in a layer', 'layers/src/a.ts', "import '@tapegrad/plots';", /downwards/],
     ['a deep import', 'layers/src/a.ts', "import '@tapegrad/tensor/dist/x.js';", /name alone/],
     ['a path out', 'layers/src/a.ts', "import '../../tensor/src/index.js';", /leaves its package/],
     ['no ending', 'layers/src/a.ts', "import './b';", /ends in '.js'/],

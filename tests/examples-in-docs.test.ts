@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import * as autograd from '@tapegrad/autograd';
 import * as datasets from '@tapegrad/datasets';
 import * as layers from '@tapegrad/layers';
+import * as plots from '@tapegrad/plots';
 import * as tensor from '@tapegrad/tensor';
 import * as tapegrad from 'tapegrad';
 import { examplesIn, runExample, same } from './support/examples.js';
@@ -14,6 +15,7 @@ const modules = {
   '@tapegrad/autograd': autograd,
   '@tapegrad/layers': layers,
   '@tapegrad/datasets': datasets,
+  '@tapegrad/plots': plots,
   tapegrad,
 };
 
@@ -22,6 +24,7 @@ const scopes: Readonly<Record<string, object>> = {
   tensor,
   autograd: { ...tensor, ...autograd },
   datasets: { ...tensor, ...datasets },
+  plots: { ...tensor, ...plots },
   layers: { ...tensor, ...datasets, ...autograd, ...layers },
   tapegrad: { ...tensor, ...autograd, ...tapegrad },
 };

@@ -1,4 +1,5 @@
 // Bundled for browsers and run without anything of Node.
+import { scatter } from '@tapegrad/plots';
 import { Dense, Sequential, grad, line, ops, setSeed, tensor, toCategorical } from 'tapegrad';
 
 export async function main() {
@@ -20,6 +21,9 @@ export async function main() {
   await model.fit(xs, ys, { epochs: 100, verbose: 0 });
   const [slope, intercept] = model.getWeights().map((weight) => weight.item());
   expect(Math.abs(slope - 0.5) < 0.1 && Math.abs(intercept - 2) < 0.1, 'the line that was found');
+
+  const picture = await scatter(xs, ys, { title: 'The points' }).toSVG();
+  expect(picture.includes('>The points<'), 'a picture');
 }
 
 function refusesCodeFromStrings() {

@@ -2,6 +2,7 @@
 import * as autograd from '@tapegrad/autograd';
 import * as datasets from '@tapegrad/datasets';
 import * as layers from '@tapegrad/layers';
+import { scatter, type Picture } from '@tapegrad/plots';
 import * as tensor from '@tapegrad/tensor';
 import {
   Dense,
@@ -27,6 +28,8 @@ export const slope: Variable = grad((y) => y.pow(3).sum())([1, 2]);
 export const product: Tensor = tensor.ops.matmul(tensor.ones([2, 3]), tensor.zeros([3, 2]));
 export const dtype: DType = product.dtype;
 export const digits: Promise<Mnist> = mnist.load({ scale: 'raw' });
+
+export const picture: Picture = scatter(product.reshape([-1]), [0, 1, 2, 3], { xLabel: 'x' });
 
 const model = new Sequential([new Dense(10, { activation: 'softmax', inputShape: [784] })]);
 model.compile({ loss: 'categoricalCrossentropy', optimizer: 'rmsprop', metrics: ['accuracy'] });
