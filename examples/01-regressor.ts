@@ -5,14 +5,18 @@
  * measures how wrong it is on average (the cost), asks in which direction W and b would have to move to be less wrong (the
  * gradient), and moves them a little that way.
  */
+import { scatter } from '@tapegrad/plots';
 import { Dense, Sequential, line, trainTestSplit } from 'tapegrad';
 import { beginLesson } from './lesson.js';
 
-const { print, finish } = beginLesson('regressor');
+const { print, save, finish } = beginLesson('regressor');
 
 // The first 160 points are for training, the last 40 for testing.
 const { x, y } = line({ count: 200, slope: 0.5, intercept: 2, noise: 0.05 });
 const { xTrain, yTrain, xTest, yTest } = trainTestSplit(x, y, { testSize: 40, shuffle: false });
+
+const axes = { xLabel: 'x', yLabel: 'y' };
+await save('data', scatter(x, y, { ...axes, title: '200 points around y = 0.5 x + 2' }));
 
 const model = new Sequential([new Dense(1, { inputShape: [1] })]);
 model.compile({ loss: 'mse', optimizer: 'sgd' });
@@ -29,5 +33,14 @@ const { loss: testCost } = await model.evaluate(xTest, yTest, { batchSize: 40, v
 const [W, b] = model.layers[0].getWeights().map((weight) => weight.item());
 print(`the line is y = ${W.toFixed(3)} x + ${b.toFixed(3)}`);
 print('predictions for x = -1, 0, 1:', model.predict([[-1], [0], [1]]).toArray());
+
+const ends = [[-1], [1]];
+const found = {
+  x: [-1, 1],
+  y: model.predict(ends),
+  label: `y = ${W.toFixed(3)} x + ${b.toFixed(3)}`,
+};
+const title = 'The test points and the line that was found';
+await save('fit', scatter(xTest, yTest, { ...axes, title, label: 'test points', lines: [found] }));
 
 await finish({ testCost, W, b, initialW });

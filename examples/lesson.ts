@@ -3,10 +3,13 @@
  *
  * --seed N     another seed than 1337; the same seed gives the same numbers, bit for bit
  * --json FILE  write { program, seed, seconds, metrics } there
- * --quiet      print nothing but errors
+ * --quiet      print nothing but errors; pictures are written all the same
+ * --out FOLDER where pictures go; 'out' by default
  */
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Picture } from '@tapegrad/plots';
 import { setSeed } from 'tapegrad';
 
 export interface Lesson {
@@ -14,6 +17,8 @@ export interface Lesson {
   print: (...values: unknown[]) => void;
   /** For fit and evaluate: a progress bar, or nothing when quiet. */
   verbose: 0 | 1;
+  /** Writes a picture to `out/PROGRAM-NAME.svg` and `.png`, and says so. */
+  save: (name: string, picture: Picture) => Promise<void>;
   /** Ends the lesson: prints the results and the time, and writes the file. */
   finish: (metrics: Record<string, number>) => Promise<void>;
 }
@@ -25,6 +30,7 @@ export function beginLesson(program: string): Lesson {
     options: {
       seed: { type: 'string', default: '1337' },
       json: { type: 'string' },
+      out: { type: 'string', default: 'out' },
       quiet: { type: 'boolean', default: false },
     },
   });
@@ -40,6 +46,12 @@ export function beginLesson(program: string): Lesson {
   return {
     print,
     verbose: values.quiet ? 0 : 1,
+    save: async (name, picture) => {
+      const file = join(values.out, `${program}-${name}`);
+      await picture.save(`${file}.svg`);
+      await picture.save(`${file}.png`);
+      print(`picture: ${file}.svg and .png`);
+    },
     finish: async (metrics) => {
       const seconds = (performance.now() - begin) / 1000;
       for (const [name, value] of Object.entries(metrics))
