@@ -4,11 +4,12 @@
  * The input is a sine wave, 20 points at a time, the target its cosine. From one point alone sin x does not tell cos x: the
  * wave may be rising or falling. A stateful LSTM carries its memory from each batch to the next, so it can know.
  */
+import { frames, line, type Picture } from '@tapegrad/plots';
 import { Adam, Dense, LSTM, Sequential, TimeDistributed, sineWindows } from 'tapegrad';
 import { beginLesson } from './lesson.js';
 
 const [BATCH, TIME] = [50, 20];
-const { print, finish } = beginLesson('lstm');
+const { print, save, finish } = beginLesson('lstm');
 
 const lstm = new LSTM(20, {
   batchInputShape: [BATCH, TIME, 1],
@@ -20,16 +21,29 @@ const model = new Sequential([lstm, new TimeDistributed(new Dense(1))]);
 model.compile({ optimizer: new Adam({ learningRate: 0.006 }), loss: 'mse' });
 
 const costs: number[] = [];
-for (const { x, y } of sineWindows({ batchSize: BATCH, timeSteps: TIME, advance: 20 })) {
+const moving: Picture[] = [];
+const axes = { xLabel: 't', yDomain: [-1.2, 1.2] } as const;
+for (const { x, y, positions } of sineWindows({ batchSize: BATCH, timeSteps: TIME, advance: 20 })) {
   const before = lstm.states ?? undefined;
   const { loss } = model.trainOnBatch(x, y);
   // The prediction begins with the memory with which the training step began.
   lstm.resetStates(before);
-  const [[first]] = model.predict(x, { batchSize: BATCH }).toArray() as number[][][];
-  if (costs.length % 10 === 0)
-    print(`step ${costs.length}: cost ${loss.toPrecision(4)}, first point ${first[0].toFixed(3)}`);
+  const predicted = model.predict(x, { batchSize: BATCH });
+
+  if (costs.length % 10 === 0) {
+    print(`step ${costs.length}: cost ${loss.toPrecision(4)}`);
+    const [t, target, guess] = [positions, y, predicted].map((values) =>
+      values.reshape([BATCH, TIME]).gather(0),
+    );
+    const curves = [
+      { x: t, y: target, label: 'cos t' },
+      { x: t, y: guess, label: 'prediction', dashed: true },
+    ];
+    moving.push(line(curves, { ...axes, title: `The first sequence at step ${costs.length}` }));
+  }
   if (costs.push(loss) > 500) break;
 }
+await save('curve', frames(moving, { captions: moving.map((_, i) => `step ${10 * i}`) }));
 
 const last = costs.slice(-50);
 const meanCost = last.reduce((sum, cost) => sum + cost) / last.length;

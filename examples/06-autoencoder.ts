@@ -4,12 +4,13 @@
  * The network has to give back the image that it was shown, through a bottleneck of only 2 numbers. What it learns to write
  * into these two is a map of the digits: similar ones come to lie side by side, though nobody told it which is which.
  */
-import { Dense, Input, Model, mnist } from 'tapegrad';
+import { codes, imageGrid } from '@tapegrad/plots';
+import { Dense, Input, Model, mnist, ops } from 'tapegrad';
 import { beginLesson } from './lesson.js';
 
-const { print, verbose, finish } = beginLesson('autoencoder');
+const { print, verbose, save, finish } = beginLesson('autoencoder');
 
-const { xTrain, xTest } = await mnist.load();
+const { xTrain, xTest, yTest } = await mnist.load();
 const images = xTrain.reshape([60000, 784]).sub(0.5);
 const testImages = xTest.reshape([10000, 784]).sub(0.5);
 
@@ -31,14 +32,23 @@ autoencoder.compile({ optimizer: 'adam', loss: 'mse' });
 print('Training');
 const { history } = await autoencoder.fit(images, images, { epochs: 20, batchSize: 256, verbose });
 
-const codes = encoder.predict(testImages, { batchSize: 256 });
+const map = encoder.predict(testImages, { batchSize: 256 });
+await save('codes', codes(map, yTest, { title: '10,000 digits, each as two numbers' }));
+
+const shown = testImages.slice({ begin: [0, 0], size: [10, 784] });
+const both = ops.concat([shown, autoencoder.predict(shown)]).value.add(0.5);
+await save(
+  'digits',
+  imageGrid(both.reshape([20, 28, 28]), {
+    columns: 10,
+    range: [0, 1],
+    title: 'Test digits, and what is left of them',
+  }),
+);
+
 const { loss: testLoss } = await autoencoder.evaluate(testImages, testImages, {
   batchSize: 256,
   verbose: 0,
 });
-print(
-  'The codes of the first three test digits:',
-  codes.slice({ begin: [0, 0], size: [3, 2] }).toArray(),
-);
 
 await finish({ firstLoss: history.loss[0], loss: history.loss[19], testLoss });

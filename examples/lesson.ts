@@ -17,7 +17,7 @@ export interface Lesson {
   print: (...values: unknown[]) => void;
   /** For fit and evaluate: a progress bar, or nothing when quiet. */
   verbose: 0 | 1;
-  /** Writes a picture to `out/PROGRAM-NAME.svg` and `.png`, and says so. */
+  /** Writes a picture to `out/PROGRAM-NAME` as .svg, .png and .html, and says so. */
   save: (name: string, picture: Picture) => Promise<void>;
   /** Ends the lesson: prints the results and the time, and writes the file. */
   finish: (metrics: Record<string, number>) => Promise<void>;
@@ -48,9 +48,8 @@ export function beginLesson(program: string): Lesson {
     verbose: values.quiet ? 0 : 1,
     save: async (name, picture) => {
       const file = join(values.out, `${program}-${name}`);
-      await picture.save(`${file}.svg`);
-      await picture.save(`${file}.png`);
-      print(`picture: ${file}.svg and .png`);
+      for (const type of ['svg', 'png', 'html']) await picture.save(`${file}.${type}`);
+      print(`picture: ${file}.svg, .png and .html`);
     },
     finish: async (metrics) => {
       const seconds = (performance.now() - begin) / 1000;
