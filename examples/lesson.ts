@@ -2,7 +2,7 @@
  * What all lessons share: the options of the command line, the seed, and the file of results.
  *
  * --seed N     another seed than 1337; the same seed gives the same numbers, bit for bit
- * --json FILE  write { program, seed, seconds, metrics } there
+ * --json FILE  write { program, seed, seconds, metrics } there; a list of these after several lessons
  * --quiet      print nothing but errors; pictures are written all the same
  * --out FOLDER where pictures go; 'out' by default
  */
@@ -22,6 +22,16 @@ export interface Lesson {
   /** Ends the lesson: prints the results and the time, and writes the file. */
   finish: (metrics: Record<string, number>) => Promise<void>;
 }
+
+interface Results {
+  program: string;
+  seed: number;
+  seconds: number;
+  metrics: Record<string, number>;
+}
+
+/** Of the lessons that have ended in this process. */
+const results: Results[] = [];
 
 /** Reads the options and sets the seed. */
 export function beginLesson(program: string): Lesson {
@@ -56,11 +66,10 @@ export function beginLesson(program: string): Lesson {
       for (const [name, value] of Object.entries(metrics))
         print(`${name}: ${value.toPrecision(5)}`);
       print(`${program}, seed ${seed}: ${seconds.toFixed(1)} s`);
+      results.push({ program, seed, seconds, metrics });
       if (values.json !== undefined) {
-        await writeFile(
-          values.json,
-          `${JSON.stringify({ program, seed, seconds, metrics }, null, 2)}\n`,
-        );
+        const written = results.length === 1 ? results[0] : results;
+        await writeFile(values.json, `${JSON.stringify(written, null, 2)}\n`);
       }
     },
   };

@@ -8,12 +8,12 @@ const lessons: Record<string, string> = {
   autoencoder: './06-autoencoder.ts',
 };
 
-const name = process.argv.slice(2).find((argument) => argument in lessons);
+const name = process.argv.slice(2).find((word) => word === 'all' || word in lessons);
 if (name === undefined) {
-  console.error(
-    `Which lesson? One of: ${Object.keys(lessons).join(', ')}. For example: npm run tutorial -- regressor`,
-  );
+  const known = [...Object.keys(lessons), 'all'].join(', ');
+  console.error(`Which lesson? One of: ${known}. For example: npm run tutorial -- regressor`);
   process.exitCode = 1;
 } else {
-  await import(lessons[name]);
+  for (const lesson of name === 'all' ? Object.keys(lessons) : [name])
+    await import(lessons[lesson]);
 }
