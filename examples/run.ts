@@ -6,6 +6,7 @@ const lessons: Record<string, string> = {
   rnn: './04-rnn.ts',
   lstm: './05-lstm.ts',
   autoencoder: './06-autoencoder.ts',
+  vae: './07-variational-autoencoder.ts',
 };
 
 const name = process.argv.slice(2).find((word) => word === 'all' || word in lessons);
