@@ -33,7 +33,8 @@ print('Training');
 const { history } = await autoencoder.fit(images, images, { epochs: 20, batchSize: 256, verbose });
 
 const map = encoder.predict(testImages, { batchSize: 256 });
-await save('codes', codes(map, yTest, { title: '10,000 digits, each as two numbers' }));
+const axes = { xLabel: 'first number', yLabel: 'second number', labelTitle: 'digit' };
+await save('codes', codes(map, yTest, { ...axes, title: '10,000 digits, each as two numbers' }));
 
 const shown = testImages.slice({ begin: [0, 0], size: [10, 784] });
 const both = ops.concat([shown, autoencoder.predict(shown)]).value.add(0.5);

@@ -24,7 +24,16 @@ async function tutorial(...args: string[]): Promise<{ stdout: string; stderr: st
 
 async function resultsOf(program: string, seed: number): Promise<Results> {
   const file = join(folder, `${program}-${seed}.json`);
-  const { stdout } = await tutorial(program, '--seed', String(seed), '--json', file, '--quiet');
+  const { stdout } = await tutorial(
+    program,
+    '--seed',
+    String(seed),
+    '--json',
+    file,
+    '--out',
+    folder,
+    '--quiet',
+  );
   expect(stdout).toBe('');
   return JSON.parse(readFileSync(file, 'utf8')) as Results;
 }
@@ -50,6 +59,14 @@ test('the classifier reads 94% of the test digits or more (the spread of ten see
   expect(metrics.testAccuracy).toBeGreaterThan(0.94);
   expect(metrics.trainLoss).toBeGreaterThan(0.17);
   expect(metrics.trainLoss).toBeLessThan(0.22);
+}, 120_000);
+
+test('the LSTM follows the cosine, and leaves its pictures', async () => {
+  const { metrics } = await resultsOf('lstm', 1);
+  // The spread of seeds in PyTorch reaches from 0.00002 to 0.0098.
+  expect(metrics.meanCost).toBeLessThan(0.01);
+  const page = readFileSync(join(folder, 'lstm-curve.html'), 'utf8');
+  expect(page.split('<svg').length - 1).toBe(51);
 }, 120_000);
 
 test('an unknown program is named with the known ones', async () => {
