@@ -1,9 +1,10 @@
 /**
  * Models: layers that can be compiled, trained, evaluated and asked.
  */
-import { ShapeError, ValueError, ops, type Tensor, type TensorLike } from '@tapegrad/tensor';
+import { ShapeError, ops, type Tensor, type TensorLike } from '@tapegrad/tensor';
 import { Variable, noGrad } from '@tapegrad/autograd';
 import type { History } from './callbacks/index.js';
+import { checkWhole } from './checks.js';
 import { prepareSamples, rows, tensorsOf, type ClassWeight, type DataLike } from './data.js';
 import { NotCompiledError } from './errors.js';
 import { evaluate, fit, type EvaluateOptions, type FitOptions } from './fit.js';
@@ -146,11 +147,7 @@ export abstract class BaseModel extends Layer {
   predictAll(x: DataLike, { batchSize = 32 }: { batchSize?: number } = {}): Tensor[] {
     const who = `${this.name}.predict`;
     const inputs = tensorsOf(who, 'x', x, this.inputNames);
-    if (!Number.isInteger(batchSize) || batchSize < 1) {
-      throw new ValueError(
-        `${who}: batchSize must be a whole number of 1 or more; got ${batchSize}.`,
-      );
-    }
+    checkWhole(who, 'batchSize', batchSize, 1);
     const n = inputs[0].shape[0];
     return noGrad(() => {
       const parts: (readonly Tensor[])[] = [];

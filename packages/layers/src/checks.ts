@@ -1,15 +1,20 @@
 /**
- * What layers require of their options and inputs.
+ * What layers, models and callbacks require of their options and inputs.
  */
 import { ShapeError, ValueError, formatShape, normalizeAxes, type Axes } from '@tapegrad/tensor';
 import type { BatchShape } from './layer.js';
 
-/** A count that must be a whole number of at least 1. @throws ValueError */
-export function checkCount(layer: string, what: string, n: number): number {
-  if (!Number.isInteger(n) || n < 1) {
-    throw new ValueError(`${layer}: ${what} must be a whole number of 1 or more; got ${n}.`);
+/** A number that must be whole and not less than `least`. @throws ValueError */
+export function checkWhole(owner: string, what: string, n: number, least: number): number {
+  if (!Number.isInteger(n) || n < least) {
+    throw new ValueError(`${owner}: ${what} must be a whole number of ${least} or more; got ${n}.`);
   }
   return n;
+}
+
+/** A count that must be a whole number of at least 1. @throws ValueError */
+export function checkCount(layer: string, what: string, n: number): number {
+  return checkWhole(layer, what, n, 1);
 }
 
 /** A number that must not be less than `low`, nor more than `high`. @throws ValueError */

@@ -1,7 +1,7 @@
 /**
  * The layers that any network is made of: Dense, Activation, Dropout, Flatten, Reshape.
  */
-import { ShapeError, formatShape, type Generator } from '@tapegrad/tensor';
+import { ShapeError, formatShape, sizeOf, type Generator } from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import {
   getActivation,
@@ -199,7 +199,7 @@ export class Flatten extends Layer {
     if (x.rank === 0) throw new ShapeError(`${this.name}: needs a batch of samples; got a scalar.`);
     const space = x.shape.slice(2).map((_, i) => i + 2);
     const ordered = this.channelsFirst && x.rank > 2 ? x.transpose([0, ...space, 1]) : x;
-    return ordered.reshape([x.shape[0], x.size === 0 ? (product(x.shape.slice(1)) ?? 0) : -1]);
+    return ordered.reshape([x.shape[0], sizeOf(x.shape.slice(1))]);
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {

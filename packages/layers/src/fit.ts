@@ -18,6 +18,7 @@ import {
   type Samples,
 } from './data.js';
 import type { BaseModel } from './base-model.js';
+import { checkWhole } from './checks.js';
 import { progressFor } from './progress.js';
 import { Progress, testStep, trainStep, type Compiled } from './training.js';
 
@@ -76,13 +77,6 @@ class Yielder {
     });
     this.last = performance.now();
   }
-}
-
-function checkWhole(who: string, what: string, n: number, least: number): number {
-  if (!Number.isInteger(n) || n < least) {
-    throw new ValueError(`${who}: ${what} must be a whole number of ${least} or more; got ${n}.`);
-  }
-  return n;
 }
 
 /** See `BaseModel.fit`. */

@@ -160,22 +160,6 @@ export function copyElements(source: Elements, target: Elements): void {
   );
 }
 
-/** target[i] += source[i] for two layouts of one shape. */
-export function addElements(source: Elements, target: Elements): void {
-  const x = source.data;
-  const y = target.data;
-  eachRow(
-    target.shape,
-    [target.strides, source.strides],
-    [target.offset, source.offset],
-    (n, at, step) => {
-      const [sy, sx] = step;
-      let [iy, ix] = at;
-      for (let i = 0; i < n; i++, iy += sy, ix += sx) y[iy] += x[ix];
-    },
-  );
-}
-
 /** x itself when it is row-major, else a row-major copy. */
 export function asContiguous(x: Strided): Strided {
   if (x.contiguous) return x;

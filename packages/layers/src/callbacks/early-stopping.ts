@@ -4,7 +4,8 @@
 import { ValueError, type Tensor } from '@tapegrad/tensor';
 import { checkOptions } from '../registry.js';
 import { ModelCallback, type Logs, type TrainContext } from './base.js';
-import { Monitor, checkChoice, checkWhole, type MonitorMode } from './monitor.js';
+import { checkWhole } from '../checks.js';
+import { Monitor, checkChoice, type MonitorMode } from './monitor.js';
 
 export interface EarlyStoppingOptions {
   /** The log to watch. Default 'valLoss'. */

@@ -4,7 +4,8 @@
 import { ValueError } from '@tapegrad/tensor';
 import { checkOptions } from '../registry.js';
 import { ModelCallback, type Logs, type TrainContext } from './base.js';
-import { Monitor, checkChoice, checkNumber, checkWhole, type MonitorMode } from './monitor.js';
+import { checkWhole } from '../checks.js';
+import { Monitor, checkChoice, checkNumber, type MonitorMode } from './monitor.js';
 
 /** A callback that sets the learning rate of the model's optimizer. */
 abstract class LearningRateCallback extends ModelCallback {

@@ -94,10 +94,3 @@ export function checkNumber(owner: string, what: string, value: number, least: n
   if (Number.isFinite(value) && value >= least) return;
   throw new ValueError(`${owner}: ${what} must be a number of ${least} or more; got ${value}.`);
 }
-
-export function checkWhole(owner: string, what: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new ValueError(
-    `${owner}: ${what} must be a whole number of ${least} or more; got ${value}.`,
-  );
-}

@@ -5,7 +5,7 @@ import { ShapeError, formatShape } from '../errors.js';
 import { gemm } from '../kernels/js/gemm.js';
 import { asContiguous, eachRow } from '../loops.js';
 import type { KernelOp, NoAttrs, Strided } from '../op.js';
-import { broadcastShapes, broadcastStrides, type Shape } from '../shape.js';
+import { broadcastShapes, broadcastStrides, rowMajorStrides, type Shape } from '../shape.js';
 
 /** Whether to swap the last two axes of an input first. */
 export interface MatmulAttrs {
@@ -109,7 +109,7 @@ export const matmul: KernelOp<readonly ['a', 'b'], MatmulAttrs, never> = {
     }
     const batch = broadcastShapes('matmul', left.batch, right.batch);
     const strides = [
-      batchStrides(batch, m * n),
+      rowMajorStrides(batch).map((stride) => stride * m * n),
       broadcastStrides(left.batch, a.strides.slice(0, left.batch.length), batch),
       broadcastStrides(right.batch, b.strides.slice(0, right.batch.length), batch),
     ];
@@ -135,14 +135,6 @@ export const matmul: KernelOp<readonly ['a', 'b'], MatmulAttrs, never> = {
     });
   },
 };
-
-/** Row-major strides of a batch of blocks of `size` elements. */
-function batchStrides(batch: Shape, size: number): number[] {
-  const strides = new Array<number>(batch.length);
-  let stride = size;
-  for (let i = batch.length - 1; i >= 0; stride *= batch[i--]) strides[i] = stride;
-  return strides;
-}
 
 /**
  * `numpy.dot`: the sum over the last axis of a and the last but one of b (the only one of a vector).
