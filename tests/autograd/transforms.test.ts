@@ -10,6 +10,7 @@ import {
   jacobian,
   noGrad,
   ops,
+  toVariable,
   valueAndGrad,
   variable,
   vjp,
@@ -75,6 +76,63 @@ describe('grad and valueAndGrad', () => {
   test('keep the dtype', () => {
     expect(grad((x) => x.square().sum())(f64([1, 2])).dtype).toBe('float64');
     expect(grad((x) => x.square().sum())([1, 2]).dtype).toBe('float32');
+  });
+});
+
+describe('valueAndGrad with weights', () => {
+  test('gives the gradients of what f closes over, and takes arguments as data', () => {
+    const [w, b] = [variable([1, 2]), variable(3)];
+    const step = valueAndGrad((x) => x.mul(w).sum().add(b).square(), [w, b]);
+    // (3·1 + 4·2 + 3)² = 14², and 2·14 times x and 1
+    const [value, [dw, db]] = step([3, 4]);
+    expect([value.item(), dw.toArray(), db.item()]).toEqual([196, [84, 112], 28]);
+    expect([w.grad, b.grad]).toEqual([null, null]);
+    w.assign([0, 0]);
+    expect(step([3, 4])[1][0].toArray()).toEqual([18, 24]);
+  });
+
+  test('leaves no graph behind, and works inside noGrad', () => {
+    const w = variable(2);
+    const step = valueAndGrad((x) => x.mul(w).square(), [w]);
+    for (const [value, [dw]] of [step(3), noGrad(() => step(3))]) {
+      expect([value.item(), dw.item()]).toEqual([36, 36]);
+      expect([value.requiresGrad, dw.requiresGrad]).toEqual([false, false]);
+    }
+  });
+
+  test('is itself differentiated by the same weights', () => {
+    // g = d/dw (wx)² = 2wx²; d/dw g² = 8wx⁴
+    const w = variable(1);
+    const inner = valueAndGrad((x) => x.mul(w).square(), [w]);
+    const outer = valueAndGrad((x) => inner(x)[1][0].square(), [w]);
+    const [value, [dw]] = outer(3);
+    expect([value.item(), dw.item()]).toEqual([324, 648]);
+    expect(dw.requiresGrad).toBe(false);
+  });
+
+  test('is differentiated by an argument from outside', () => {
+    // d/dx of d/dw w²x at w = 5
+    const w = variable(5);
+    const dw = (x: Variable): Variable => valueAndGrad((y) => y.mul(w.square()), [w])(x)[1][0];
+    expect(grad(dw)(2).item()).toBe(10);
+    const x = variable(2);
+    dw(x).backward();
+    expect(x.grad?.item()).toBe(10);
+  });
+
+  test('gives zeros for a weight without influence, and refuses a value that has nothing to do with any', () => {
+    const [w, unused] = [variable([1, 2]), variable([NaN, 1])];
+    const [, [, zeros]] = valueAndGrad(() => w.sum(), [w, unused])();
+    expect(zeros.toArray()).toEqual([0, 0]);
+    expect(() => valueAndGrad(() => toVariable(w.value).sum(), [w])()).toThrow(
+      new GradientError(
+        'valueAndGrad: the value depends on no Variable that requires a gradient, so on none of the weights. Compute it from ' +
+          'the Variables themselves, not from their `value`, and not in noGrad.',
+      ),
+    );
+    expect(() => valueAndGrad(() => w, [w])()).toThrow(
+      'must return a scalar; it returned shape [2]',
+    );
   });
 });
 

@@ -29,8 +29,38 @@ function trace(f: Differentiable, args: readonly VariableLike[]): Traced {
     const x = toVariable(arg);
     return outer && x.requiresGrad ? ops.identity(x) : leaf(x);
   });
-  const value = withRecording(true, () => f(...inputs));
+  const value = run(f, inputs);
   return { inputs, value, nested: outer && reachesOutside(value, inputs) };
+}
+
+/**
+ * Runs f to be differentiated by Variables that it knows of by itself. They cannot be replaced by fresh ones, so whoever
+ * differentiates from outside may mean the same ones: inside another trace the derivatives must be differentiable too.
+ */
+function observe(
+  f: Differentiable,
+  args: readonly VariableLike[],
+  inputs: readonly Variable[],
+): Traced {
+  const outer = isRecording();
+  const inside = running > 0;
+  const value = run(
+    f,
+    args.map((arg) => toVariable(arg)),
+  );
+  return { inputs, value, nested: outer && (inside || reachesOutside(value, inputs)) };
+}
+
+/** How many functions are being run to be differentiated, one inside the other. */
+let running = 0;
+
+function run(f: Differentiable, inputs: readonly Variable[]): Variable {
+  running++;
+  try {
+    return withRecording(true, () => f(...inputs));
+  } finally {
+    running--;
+  }
 }
 
 /** Whether a value depends on more than constants and its inputs: on what lies below these, or on what f closes over. */
@@ -75,18 +105,41 @@ function requireScalar(name: string, result: Variable): void {
 /**
  * A function that returns f's value and its gradients with respect to all arguments.
  *
- * @throws GradientError unless f returns a scalar
+ * With `weights` the gradients are with respect to these Variables instead, whether f gets at them through a model or by
+ * closing over them, and arguments are data. So a training loop written out is a loss, this, and a step of an optimizer:
+ *
+ * ```ts
+ * const step = valueAndGrad((x, y) => model.apply(x).sub(y).square().mean(), model.weights);
+ * const [loss, grads] = step(x, y);
+ * optimizer.applyGradients(model.weights.map((weight, i) => [weight, grads[i]]));
+ * ```
+ *
+ * The `grad` of a weight is left as it is. Value and gradients are constants, unless they depend on Variables other than those
+ * that are differentiated by, or are themselves inside a function to be differentiated.
+ *
+ * @throws GradientError unless f returns a scalar; with `weights`, when it depends on no Variable that requires a gradient
  * @example
  * const [value, [dx]] = valueAndGrad((x) => x.square().sum())([1, 2]);
  * value.item(); // 5
  * dx.toArray(); // [2, 4]
+ * const w = variable([1, 2]);
+ * const [loss, [dw]] = valueAndGrad((x) => x.mul(w).sum().square(), [w])([3, 4]);
+ * loss.item(); // 121
+ * dw.toArray(); // [66, 88]
  */
 export function valueAndGrad(
   f: Differentiable,
+  weights?: readonly Variable[],
 ): (...inputs: VariableLike[]) => [Variable, Variable[]] {
   return (...args) => {
-    const { inputs, value, nested } = trace(f, args);
+    const { inputs, value, nested } = weights ? observe(f, args, weights) : trace(f, args);
     requireScalar('valueAndGrad', value);
+    if (weights && !value.requiresGrad) {
+      throw new GradientError(
+        'valueAndGrad: the value depends on no Variable that requires a gradient, so on none of the weights. Compute it from the ' +
+          'Variables themselves, not from their `value`, and not in noGrad.',
+      );
+    }
     return [
       nested ? value : value.detach(),
       pull(value, inputs, undefined, { createGraph: nested }),
