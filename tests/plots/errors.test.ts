@@ -8,6 +8,7 @@ import {
   imageGrid,
   line,
   scatter,
+  sideBySide,
 } from '@tapegrad/plots';
 
 const cases: [string, () => unknown, string][] = [
@@ -157,6 +158,12 @@ const cases: [string, () => unknown, string][] = [
     'captions of frames',
     () => frames([line([1], [1])], { captions: [] }),
     'frames: 1 pictures and 0 captions',
+  ],
+  ['nothing side by side', () => sideBySide([]), 'sideBySide: no pictures'],
+  [
+    'columns side by side',
+    () => sideBySide([line([1], [1])], { columns: 0 }),
+    'sideBySide: columns is 0; expected a whole number above 0.',
   ],
   ['a speed', () => frames([line([1], [1])], { fps: 0 }), 'frames: fps is 0'],
 ];

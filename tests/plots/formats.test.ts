@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { DOMParser as Parser, parseHTML } from 'linkedom';
-import { PlotError, frames, line, scatter } from '@tapegrad/plots';
+import { PlotError, frames, line, scatter, sideBySide } from '@tapegrad/plots';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-plots-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -56,6 +56,7 @@ describe('HTML', () => {
   test.each([
     ['a picture', picture],
     ['frames', moving],
+    ['pictures side by side', sideBySide([picture, picture])],
   ])('of %s needs nothing from elsewhere', async (_, drawn) => {
     const html = await drawn.toHTML();
     expect(html).toMatch(/^<!doctype html>/);
@@ -63,6 +64,49 @@ describe('HTML', () => {
     const { document } = parseHTML(html);
     expect(document.title).toBe(drawn.title);
     expect(document.querySelectorAll('svg').length).toBeGreaterThan(0);
+  });
+});
+
+describe('side by side', () => {
+  const sizes = [
+    [100, 50],
+    [40, 90],
+    [60, 30],
+  ];
+  const pictures = sizes.map(([width, height], i) =>
+    line([0, 1], [0, 1], { title: `${i}`, width, height }),
+  );
+  const sizeOfSVG = (svg: string): number[] =>
+    /width="(\d+)" height="(\d+)"/.exec(svg)!.slice(1).map(Number);
+  const placesOf = (svg: string): string[] =>
+    [...svg.matchAll(/<g transform="translate\((\d+,\d+)\)"><rect/g)].map(([, at]) => at);
+
+  test('pictures stand in rows and columns that hold the largest of each', async () => {
+    const [[w0, h0], [w1, h1], [w2, h2]] = await Promise.all(
+      pictures.map(async (one) => sizeOfSVG(await one.toSVG())),
+    );
+    const row = await sideBySide(pictures).toSVG();
+    expect(sizeOfSVG(row)).toEqual([w0 + w1 + w2, Math.max(h0, h1, h2)]);
+    expect(placesOf(row)).toEqual(['0,0', `${w0},0`, `${w0 + w1},0`]);
+    const grid = await sideBySide(pictures, { columns: 2 }).toSVG();
+    expect(sizeOfSVG(grid)).toEqual([Math.max(w0, w2) + w1, Math.max(h0, h1) + h2]);
+    expect(placesOf(grid)).toEqual(['0,0', `${Math.max(w0, w2)},0`, `0,${Math.max(h0, h1)}`]);
+  });
+
+  test('a picture is one document with the marks of all, as PNG too', async () => {
+    const both = sideBySide(pictures, { title: 'All' });
+    const svg = await both.toSVG();
+    expect(svg.split('<svg').length - 1).toBe(1);
+    for (const one of pictures) {
+      const own = await one.toSVG();
+      expect(svg).toContain(own.slice(own.indexOf('>') + 1, -'</svg>'.length));
+    }
+    expect(sizeOf(await both.toPNG({ scale: 1 }))).toEqual(sizeOfSVG(svg));
+  });
+
+  test('the titles together are the title of the page, unless it has its own', () => {
+    expect(sideBySide(pictures).title).toBe('0 | 1 | 2');
+    expect(sideBySide(pictures, { title: 'All' }).title).toBe('All');
   });
 });
 
@@ -111,10 +155,13 @@ describe('in a page', () => {
     globalThis.DOMParser = outside;
   });
 
-  test('mount puts the picture in the place of what was there', async () => {
+  test.each([
+    ['a picture', picture],
+    ['pictures side by side', sideBySide([picture, picture])],
+  ])('mount puts %s in the place of what was there', async (_, drawn) => {
     const { document } = parseHTML('<body><div id="here">old</div></body>');
     const here = document.querySelector('#here')!;
-    await picture.mount(here);
+    await drawn.mount(here);
     expect(here.children).toHaveLength(1);
     expect(here.firstElementChild!.localName).toBe('svg');
     expect(here.textContent).not.toContain('old');

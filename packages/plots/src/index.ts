@@ -6,6 +6,7 @@ export { imageGrid, type ImageGridOptions, type Images } from './image-grid.js';
 export { confusionMatrix, type ConfusionMatrixOptions } from './confusion-matrix.js';
 export { codes, type CodesOptions } from './codes.js';
 export { frames, type FramesOptions } from './frames.js';
+export { sideBySide, type SideBySideOptions } from './side-by-side.js';
 export type { Picture, PlaneOptions, PointOptions, Series } from './picture.js';
 export type { Domain, Numbers, Rows } from './data.js';
 export { PlotError } from './errors.js';
