@@ -15,13 +15,13 @@ function expectRoundTrip(layer: Layer, samples: readonly Tensor[]): void {
   const model = new Model({ inputs, outputs });
   const bytes = model.toBytes();
   const copy = modelFromBytes(bytes);
+  expect(copy.toBytes()).toEqual(bytes);
   expect(copy.layers[0].constructor).toBe(layer.constructor);
   expect(copy.weights.map((w) => w.name)).toEqual(model.weights.map((w) => w.name));
   const batchSize = samples[0].shape[0];
   const expected = model.predictAll([...samples], { batchSize });
   const found = copy.predictAll([...samples], { batchSize });
   expect(found.map((t) => t.toArray())).toEqual(expected.map((t) => t.toArray()));
-  expect(copy.toBytes()).toEqual(bytes);
 }
 
 interface LayerCase {

@@ -12,9 +12,11 @@ import { Layer, type BatchShape, type Weight } from './layer.js';
 import type { LossId } from './losses.js';
 import type { MetricId } from './metrics.js';
 import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
+import type { ModelFlow } from './flow.js';
 import { readFileWhole, writeFileWhole } from './saving/files.js';
 import { decodeWeights } from './saving/read.js';
 import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './saving/write.js';
+import { statefulLayers } from './states.js';
 import { summaryOf } from './summary.js';
 import {
   Progress,
@@ -91,8 +93,8 @@ export abstract class BaseModel extends Layer {
   /** The shapes of batches that the model was built for; null before. */
   abstract get inputShapes(): readonly BatchShape[] | null;
 
-  /** Each use of a layer with the shapes it gives, in the order in which they run. */
-  abstract layerShapes(): readonly (readonly [Layer, readonly BatchShape[]])[];
+  /** How values flow through the model, once it is built. */
+  abstract flow(): ModelFlow;
 
   /** The optimizer that `compile` has set. @throws NotCompiledError before */
   get optimizer(): Optimizer {
@@ -191,9 +193,18 @@ export abstract class BaseModel extends Layer {
   }
 
   /**
+   * Lets every stateful recurrent layer forget what it remembers from batch to batch, those in models and wrappers inside
+   * included. Does nothing to a model that has none.
+   */
+  resetStates(): void {
+    for (const layer of statefulLayers(this).values()) layer.resetStates();
+  }
+
+  /**
    * Saves the model in one file: layers, weights, and if it is compiled, how it is trained (see `loadModel`). It is a
    * safetensors file, so that its weights can be read from Python too. The file is replaced at once: a crash at any moment leaves
-   * the old file or the new one. What stateful layers remember from batch to batch is not saved.
+   * the old file or the new one. What stateful layers remember from batch to batch is saved too (Keras forgets it), so that
+   * training goes on to the bit; call `resetStates()` on the loaded model where a new sequence begins.
    *
    * @throws FileError when it cannot be written
    * @throws ValueError before the weights are made, and for what no file can hold: a layer class or function that is not

@@ -5,6 +5,7 @@ import { ShapeError, ValueError, formatShape } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import type { BatchShape, CallContext, Layer } from './layer.js';
+import type { ModelFlow, FlowStep } from './flow.js';
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 import { SymbolicTensor, type LayerUse } from './symbolic.js';
@@ -80,12 +81,8 @@ export class Model extends BaseModel {
   readonly inputs: readonly SymbolicTensor[];
   readonly outputs: readonly SymbolicTensor[];
   override readonly layers: readonly Layer[];
-  /** The uses in the order in which they run, with the places of their inputs and outputs among the values. */
-  private readonly steps: readonly {
-    use: LayerUse;
-    from: readonly number[];
-    to: readonly number[];
-  }[];
+  /** The uses of layers in the order in which they run. */
+  private readonly steps: readonly FlowStep[];
   private readonly results: readonly number[];
   private readonly slots: number;
 
@@ -118,7 +115,7 @@ export class Model extends BaseModel {
       ofUse.set(use, next);
       const to = Array.from({ length: count }, (_, i) => next + i);
       next += count;
-      return { use, from, to };
+      return { layer: use.layer, from, to };
     });
     this.results = this.outputs.map(place);
     this.slots = next;
@@ -133,8 +130,8 @@ export class Model extends BaseModel {
     this.checkInputs(inputs.map(({ shape }) => shape));
     const values = new Array<Variable>(this.slots);
     inputs.forEach((x, i) => (values[i] = x));
-    for (const { use, from, to } of this.steps) {
-      const results = use.layer.run(
+    for (const { layer, from, to } of this.steps) {
+      const results = layer.run(
         from.map((i) => values[i]),
         context,
       );
@@ -152,8 +149,8 @@ export class Model extends BaseModel {
   /** The shapes of all values of the plan. */
   private shapesFrom(inputShapes: readonly BatchShape[]): readonly BatchShape[] {
     const shapes = [...inputShapes];
-    for (const { use, from, to } of this.steps) {
-      const results = use.layer.computeOutputShapes(from.map((i) => shapes[i]));
+    for (const { layer, from, to } of this.steps) {
+      const results = layer.computeOutputShapes(from.map((i) => shapes[i]));
       to.forEach((slot, i) => (shapes[slot] = results[i]));
     }
     return shapes;
@@ -161,14 +158,13 @@ export class Model extends BaseModel {
 
   override getConfig(writer = new ConfigWriter({ inline: true })): Config {
     const inputs = this.inputs.map(({ name, shape, dtype }) => ({ name, shape, dtype }));
-    const steps = this.steps.map(({ use, from }) => ({ layer: writer.layer(use.layer), from }));
+    const steps = this.steps.map(({ layer, from }) => ({ layer: writer.layer(layer), from }));
     const { name, trainable, results: outputs } = this;
     return { name, trainable, inputs, steps, outputs };
   }
 
-  override layerShapes(): [Layer, BatchShape[]][] {
-    const shapes = this.shapesFrom(this.inputShapes);
-    return this.steps.map(({ use, to }) => [use.layer, to.map((i) => shapes[i])]);
+  override flow(): ModelFlow {
+    return { shapes: this.shapesFrom(this.inputShapes), steps: this.steps, outputs: this.results };
   }
 
   override computeOutputShape(inputShape: BatchShape): BatchShape {

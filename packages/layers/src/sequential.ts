@@ -5,6 +5,7 @@ import { ShapeError, ValueError } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import { Layer, type BatchShape, type CallContext } from './layer.js';
+import type { ModelFlow } from './flow.js';
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 
@@ -87,8 +88,12 @@ export class Sequential extends BaseModel {
     return { name, trainable, inputShape, layers: this.stack.map((layer) => writer.layer(layer)) };
   }
 
-  override layerShapes(): [Layer, BatchShape[]][] {
-    let shape = this.builtInputShape ?? [];
-    return this.stack.map((layer) => [layer, [(shape = layer.computeOutputShape(shape))]]);
+  override flow(): ModelFlow {
+    const shapes: BatchShape[] = [this.builtInputShape ?? []];
+    const steps = this.stack.map((layer, i) => {
+      shapes.push(layer.computeOutputShape(shapes[i]));
+      return { layer, from: [i], to: [i + 1] };
+    });
+    return { shapes, steps, outputs: [steps.length] };
   }
 }

@@ -1,13 +1,12 @@
 /** The table that `model.summary()` prints. */
 import { ShapeError, formatShape } from '@tapegrad/tensor';
 import type { BatchShape, Layer } from './layer.js';
+import type { ModelFlow } from './flow.js';
 
 /** What a summary needs of a model. */
 interface Summarized extends Layer {
-  readonly layers: readonly Layer[];
   readonly inputShapes: readonly BatchShape[] | null;
-  /** Each use of a layer with the shapes it gives, in the order in which they run. */
-  layerShapes(): readonly (readonly [Layer, readonly BatchShape[]])[];
+  flow(): ModelFlow;
 }
 
 const HEADINGS = ['Layer (type)', 'Output shape', 'Parameters'] as const;
@@ -21,11 +20,12 @@ export function summaryOf(model: Summarized): string {
   }
   const table: (readonly string[])[] = [HEADINGS];
   const seen = new Set<Layer>();
-  for (const [layer, shapes] of model.layerShapes()) {
-    const parameters = seen.has(layer) ? 'shared' : count(layer.countParams());
+  const { shapes, steps } = model.flow();
+  for (const { layer, to } of steps) {
+    const parameters = seen.has(layer) ? 'shared' : grouped(layer.countParams());
     table.push([
       `${layer.name} (${layer.constructor.name})`,
-      shapes.map(formatShape).join(', '),
+      to.map((place) => formatShape(shapes[place])).join(', '),
       parameters,
     ]);
     seen.add(layer);
@@ -44,11 +44,11 @@ export function summaryOf(model: Summarized): string {
     rule,
     ...lines.slice(1),
     rule,
-    `Total parameters: ${count(total)}, trainable: ${count(trainable)}, not trainable: ${count(total - trainable)}`,
+    `Total parameters: ${grouped(total)}, trainable: ${grouped(trainable)}, not trainable: ${grouped(total - trainable)}`,
   ].join('\n');
 }
 
 /** 25450 → 25,450 */
-function count(n: number): string {
+export function grouped(n: number): string {
   return n.toLocaleString('en-US');
 }

@@ -14,10 +14,11 @@ import {
 import { BaseModel } from '../base-model.js';
 import type { LossId } from '../losses.js';
 import { Optimizer } from '../optimizers/index.js';
+import { statefulLayers } from '../states.js';
 import { ConfigReader } from './config.js';
 import { whileLoading } from './loading.js';
 import { field, isObject } from './plain.js';
-import { OPTIMIZER, assignWeights, namedWeights } from './weights.js';
+import { OPTIMIZER, STATES, assignWeights, namedWeights } from './weights.js';
 import { KEY, VERSION } from './write.js';
 
 export interface LoadOptions {
@@ -88,6 +89,7 @@ export function decodeModel(
     const model = reader.layer(field(description, 'model'));
     if (!(model instanceof BaseModel) || !model.built) throw reader.bad('it is of no model');
     assignWeights(file, namedWeights(model), tensors, namesIn(description));
+    restoreStates(file, model, tensors);
     const training = field(description, 'training');
     if (training !== null && training !== undefined) {
       try {
@@ -102,6 +104,26 @@ export function decodeModel(
     }
     return model;
   });
+}
+
+/** Lets stateful layers remember what the file says. Those that it says nothing about begin anew. */
+function restoreStates(file: string, model: BaseModel, tensors: ReadonlyMap<string, Tensor>): void {
+  const left = new Set([...tensors.keys()].filter((name) => name.startsWith(STATES)));
+  for (const [path, layer] of statefulLayers(model)) {
+    const names = layer.cell.stateSizes.map((_, i) => `${STATES}${path}/${i}`);
+    const states = names.flatMap((name) => (left.delete(name) ? (tensors.get(name) ?? []) : []));
+    if (states.length === 0) continue;
+    try {
+      layer.resetStates(states);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new FormatError(`${file}: the states of a layer do not fit: ${reason}`);
+    }
+  }
+  const [other] = left;
+  if (other !== undefined) {
+    throw new FormatError(`${file}: has '${other}', but the model has no such stateful layer.`);
+  }
 }
 
 function restoreTraining(

@@ -14,6 +14,9 @@ import type { Layer, Weight } from '../layer.js';
 /** What stands before the names of optimizers' slots, which are no weights. */
 export const OPTIMIZER = '@optimizer/';
 
+/** What stands before the states of stateful layers: `@states/lstm/0`. */
+export const STATES = '@states/';
+
 /** A weight and the layer that messages about it name. */
 export interface NamedWeight {
   readonly weight: Weight;
@@ -63,7 +66,9 @@ export function assignWeights(
   order: readonly string[] | null,
 ): void {
   const here = [...named.keys()];
-  const there = [...tensors.keys()].filter((name) => !name.startsWith(OPTIMIZER));
+  const there = [...tensors.keys()].filter(
+    (name) => !name.startsWith(OPTIMIZER) && !name.startsWith(STATES),
+  );
   const source = sourceNames(file, here, there, order, named);
   const pairs = [...named.values()].map(({ weight, layer }, i) => {
     const value = tensors.get(source[i]);

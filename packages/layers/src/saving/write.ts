@@ -10,9 +10,10 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import type { BaseModel } from '../base-model.js';
+import { statefulLayers } from '../states.js';
 import type { Compiled } from '../training.js';
 import { ConfigWriter } from './config.js';
-import { OPTIMIZER, namedWeights, type NamedWeight } from './weights.js';
+import { OPTIMIZER, STATES, namedWeights, type NamedWeight } from './weights.js';
 
 /** The version of the description: greater where older readers would misunderstand it. */
 export const VERSION = 1;
@@ -29,6 +30,13 @@ export interface SaveOptions {
 
 function valuesOf(named: ReadonlyMap<string, NamedWeight>): Map<string, Tensor> {
   return new Map([...named].map(([name, { weight }]) => [name, weight.value]));
+}
+
+/** What stateful layers remember. One that has not run yet, or has been reset, has nothing to save. */
+function statesOf(model: BaseModel): [string, Tensor][] {
+  return [...statefulLayers(model)].flatMap(([path, { states }]) =>
+    (states ?? []).map((state, i): [string, Tensor] => [`${STATES}${path}/${i}`, state]),
+  );
 }
 
 /** The weights alone. */
@@ -112,6 +120,6 @@ export function encodeModel(
 ): Uint8Array {
   const named = builtWeights(model, 'save');
   const { description, slots } = describe(model, training ? compiled : null, named);
-  const tensors = new Map([...valuesOf(named), ...slots]);
+  const tensors = new Map([...valuesOf(named), ...statesOf(model), ...slots]);
   return encodeSafetensors(tensors, { [KEY]: JSON.stringify(description) });
 }
