@@ -26,6 +26,8 @@ export interface Segment {
   readonly y1: number;
   readonly x2: number;
   readonly y2: number;
+  /** The lower end of the row that it leaves: down to there it must go straight, past boxes that are taller. */
+  readonly clear: number;
   /** Whether it arrives at a box, or goes on. */
   readonly arrives: boolean;
 }
@@ -88,6 +90,7 @@ export function layout(boxes: readonly Box[], links: readonly Link[]): Layout {
       y1: bottomOf.get(upper) ?? 0,
       x2: lower.x - left + lowerOffset,
       y2: tops[lower.row],
+      clear: tops[upper.row] + heights[upper.row],
       arrives,
     })),
   };

@@ -3,7 +3,7 @@
  */
 import { formatShape, type TensorType } from '@tapegrad/tensor';
 import { nodesBelow } from './backward.js';
-import { drawSvg } from './graph-svg.js';
+import { drawGraph, type GraphArrow, type GraphPicture, type GraphVertex } from './graph-svg.js';
 import type { Edge, GraphNode } from './node.js';
 import { Variable } from './variable.js';
 
@@ -13,30 +13,13 @@ export interface GraphOptions {
   names?: ReadonlyMap<Variable, string> | Readonly<Record<string, Variable>>;
 }
 
-/** A node of the picture. */
-export interface Vertex {
+/** What graphs of values consist of. */
+interface ValueVertex extends GraphVertex {
   readonly kind: 'leaf' | 'constant' | 'op' | 'result';
-  readonly label: string;
-  /** An op's attributes. */
-  readonly detail: string;
-  /** How many of its values are used. */
-  readonly outlets: number;
 }
 
-/** A value on its way from where it was made (or came in) to an op, or out. */
-export interface Arrow {
-  readonly from: number;
-  readonly outlet: number;
-  readonly to: number;
-  /** Which input it is. */
-  readonly inlet: number;
-  readonly label: string;
-}
-
-/** Vertices in an order in which every arrow goes to a later one. */
-export interface Picture {
-  readonly vertices: readonly Vertex[];
-  readonly arrows: readonly Arrow[];
+interface ValuePicture extends GraphPicture {
+  readonly vertices: readonly ValueVertex[];
 }
 
 type Names = NonNullable<GraphOptions['names']>;
@@ -83,14 +66,14 @@ function usedSlots(nodes: readonly GraphNode[], result: Variable): Map<GraphNode
 }
 
 /** What a value was computed from: ops, leaves that want a gradient, and constants, which a graph does not tell apart. */
-function pictureOf(result: Variable, names: Names = {}): Picture {
+function pictureOf(result: Variable, names: Names = {}): ValuePicture {
   const table = new NameTable(names);
   const nodes = nodesBelow([result]).reverse();
   const used = usedSlots(nodes, result);
-  const vertices: Vertex[] = [];
-  const arrows: Arrow[] = [];
+  const vertices: ValueVertex[] = [];
+  const arrows: GraphArrow[] = [];
   const indices = new Map<GraphNode | Variable, number>();
-  const add = (kind: Vertex['kind'], label: string, outlets: number, detail = ''): number =>
+  const add = (kind: ValueVertex['kind'], label: string, outlets: number, detail = ''): number =>
     vertices.push({ kind, label, detail, outlets }) - 1;
   /** Where the value of an edge comes from; leaves are added when they are first met. */
   const source = (edge: Edge | null): number => {
@@ -109,7 +92,7 @@ function pictureOf(result: Variable, names: Names = {}): Picture {
     edge: Edge | null,
     type: TensorType,
     name: boolean,
-  ): Omit<Arrow, 'to' | 'inlet'> => {
+  ): Omit<GraphArrow, 'to' | 'inlet'> => {
     const from = source(edge);
     if (edge === null || edge.target instanceof Variable) {
       return { from, outlet: 0, label: valueLabel(type, '') };
@@ -146,7 +129,7 @@ function attributes(attrs: object): string {
   return text.length > 28 ? `${text.slice(0, 27)}…` : text;
 }
 
-const DOT_STYLES: Readonly<Record<Vertex['kind'], string>> = {
+const DOT_STYLES: Readonly<Record<ValueVertex['kind'], string>> = {
   leaf: 'shape=ellipse, style=filled, fillcolor="#dcefe1"',
   constant: 'shape=box, style="rounded,dashed", color="#8a8f98", fontcolor="#555b66"',
   op: 'shape=box, style="rounded,filled", fillcolor="#e3ecfa"',
@@ -191,5 +174,5 @@ export function graphToDot(result: Variable, { names }: GraphOptions = {}): stri
  * graphToSvg(w.square().sum(), { names: { w } }).startsWith('<svg'); // true
  */
 export function graphToSvg(result: Variable, { names }: GraphOptions = {}): string {
-  return drawSvg(pictureOf(result, names));
+  return drawGraph(pictureOf(result, names));
 }

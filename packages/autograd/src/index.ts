@@ -14,6 +14,7 @@ export { ops } from './ops.js';
 export { gradients, type BackwardOptions } from './backward.js';
 export { grad, valueAndGrad, vjp, jacobian, hessian, customGradient } from './transforms.js';
 export { graphToDot, graphToSvg, type GraphOptions } from './graph.js';
+export { drawGraph, type GraphArrow, type GraphPicture, type GraphVertex } from './graph-svg.js';
 export { gradcheck, type GradcheckOptions } from './gradcheck.js';
 export { GradcheckReport, type Slope } from './gradcheck-report.js';
 export type { RuleTable } from './rules.js';

@@ -106,6 +106,7 @@ export type { ConfigWriter } from './saving/config.js';
 export type { LoadOptions } from './saving/read.js';
 export type { SaveOptions } from './saving/write.js';
 export { Model, type ModelOptions } from './functional.js';
+export { plotModel, type PlotModelOptions } from './plot-model.js';
 export { Input, SymbolicTensor, type InputOptions } from './symbolic.js';
 export { maskOf, setMask } from './masks.js';
 export type { EvaluateOptions, FitOptions, Verbosity } from './fit.js';
