@@ -61,9 +61,9 @@ function relativeImport(path: string, specifier: string): string | undefined {
   const home = `packages/${packageOf(path)}/src/`;
   if (!target.startsWith(home)) return 'it leaves its package; import the other by its name';
   if (!specifier.endsWith('.js')) return "a relative import ends in '.js'";
-  const kernels = `${home}kernels/`;
+  const kernels = `${home}kernels/js/`;
   if (path.startsWith(kernels) && !target.startsWith(kernels)) {
-    return 'a kernel knows arrays and numbers only and imports nothing outside kernels/';
+    return 'a kernel knows arrays and numbers only and imports nothing outside kernels/js/';
   }
   return undefined;
 }
@@ -74,8 +74,8 @@ function bareImport(
   dependenciesOf: (folder: string) => readonly string[],
 ): string | undefined {
   const folder = packageOf(path);
-  if (path.startsWith(`packages/${folder}/src/kernels/`)) {
-    return 'a kernel knows arrays and numbers only and imports nothing outside kernels/';
+  if (path.startsWith(`packages/${folder}/src/kernels/js/`)) {
+    return 'a kernel knows arrays and numbers only and imports nothing outside kernels/js/';
   }
   if (isBuiltin(specifier)) {
     return nodeSeams.includes(path) ? undefined : 'Node modules belong in the listed seams';
@@ -144,7 +144,7 @@ describe('the checker', () => {
       'const text = \'import "@tapegrad/layers"\';',
     ].join('\n');
     expect(check('packages/autograd/src/deep/a.ts', text)).toEqual([]);
-    expect(check('packages/tensor/src/kernels/js/a.ts', "import '../b.js';")).toEqual([]);
+    expect(check('packages/tensor/src/kernels/js/a.ts', "import './b.js';")).toEqual([]);
     expect(check(nodeSeams[0], "import 'node:fs';")).toEqual([]);
   });
 });

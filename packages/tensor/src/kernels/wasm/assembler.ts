@@ -1,0 +1,346 @@
+/**
+ * Modules and functions of WebAssembly, written in TypeScript: a kernel is a function of this language that appends
+ * statements to a `FunctionBuilder`. One source serves all variants (with or without shared memory, with or without fused
+ * multiply-add), and what it emits is checked while it is emitted (see code.ts).
+ */
+import {
+  AssemblerError,
+  Code,
+  TYPE_BYTES,
+  unsigned,
+  type Expr,
+  type ResultType,
+  type ValType,
+} from './code.js';
+import { i32 } from './instructions.js';
+
+/** A variable of a function. As an expression it is its value. */
+export interface Local<T extends ValType = ValType> extends Expr<T> {
+  readonly index: number;
+}
+
+/** Where a branch may go: to the end of a block, or back to the beginning of a loop. */
+export interface Label {
+  readonly depth: number;
+}
+
+/** A function's type: what it takes and what it gives. */
+export interface Signature<
+  P extends readonly ValType[] = readonly ValType[],
+  R extends ResultType = ResultType,
+> {
+  readonly params: P;
+  readonly result: R;
+}
+
+/** A function of a module, to be called by others. */
+export interface FunctionRef<
+  P extends readonly ValType[] = readonly ValType[],
+  R extends ResultType = ResultType,
+> extends Signature<P, R> {
+  readonly name: string;
+  readonly index: number;
+}
+
+type Locals<P extends readonly ValType[]> = { [I in keyof P]: Local<P[I]> };
+type Operands<P extends readonly ValType[]> = { [I in keyof P]: Expr<P[I]> };
+
+const BLOCK_TYPE_EMPTY = 0x40;
+
+/** The value of `f(...)`. */
+export function call<P extends readonly ValType[], R extends ResultType>(
+  f: FunctionRef<P, R>,
+  ...operands: Operands<P>
+): Expr<R> {
+  return {
+    type: f.result,
+    emit: (code) => {
+      for (const operand of operands) operand.emit(code);
+      code.instruction(`call ${f.name}`, [0x10, ...unsigned(f.index)], f.params, f.result);
+    },
+  };
+}
+
+/** The statements of one function, appended in order. */
+export class FunctionBuilder {
+  private readonly code: Code;
+  private readonly types: ValType[] = [];
+
+  constructor(
+    readonly name: string,
+    private readonly signature: Signature,
+  ) {
+    this.code = new Code(name);
+  }
+
+  /** The parameters as variables. */
+  get params(): Local[] {
+    return this.signature.params.map((type, i) => this.variable(type, i));
+  }
+
+  /** A new variable; zero, unless an initial value is given. */
+  local<T extends ValType>(type: T, initial?: Expr<T>): Local<T> {
+    this.types.push(type);
+    const local = this.variable(type, this.signature.params.length + this.types.length - 1);
+    if (initial !== undefined) this.set(local, initial);
+    return local;
+  }
+
+  private variable<T extends ValType>(type: T, index: number): Local<T> {
+    return {
+      type,
+      index,
+      emit: (code) => {
+        if (code !== this.code) {
+          throw new AssemblerError(
+            `${code.functionName}: uses a variable that belongs to ${this.name}.`,
+          );
+        }
+        code.instruction('local.get', [0x20, ...unsigned(index)], [], type);
+      },
+    };
+  }
+
+  /** variable ← value */
+  set<T extends ValType>(variable: Local<T>, value: Expr<T>): void {
+    value.emit(this.code);
+    this.code.instruction(
+      'local.set',
+      [0x21, ...unsigned(variable.index)],
+      [variable.type],
+      'void',
+    );
+  }
+
+  /** variable ← variable + step */
+  increment(variable: Local<'i32'>, step: Expr<'i32'> | number): void {
+    this.set(variable, i32.add(variable, typeof step === 'number' ? i32.const(step) : step));
+  }
+
+  /** Statements: stores and calls without a result. */
+  do(...statements: readonly Expr<'void'>[]): void {
+    for (const statement of statements) statement.emit(this.code);
+  }
+
+  /** A block that `br` can leave. */
+  block(body: (end: Label) => void): void {
+    this.nest('block', 0x02, body);
+  }
+
+  /** A loop that `br` can begin again; it ends where its body ends. */
+  loop(body: (again: Label) => void): void {
+    this.nest('loop', 0x03, body);
+  }
+
+  private nest(name: string, opcode: number, body: (label: Label) => void): void {
+    this.code.open(name, [opcode, BLOCK_TYPE_EMPTY]);
+    body({ depth: this.code.depth });
+    this.code.close(name);
+    this.code.instruction('end', [0x0b], [], 'void');
+  }
+
+  if(condition: Expr<'i32'>, then: () => void, otherwise?: () => void): void {
+    condition.emit(this.code);
+    this.code.open('if', [0x04, BLOCK_TYPE_EMPTY], ['i32']);
+    then();
+    this.code.close('if');
+    if (otherwise !== undefined) {
+      this.code.open('else', [0x05]);
+      otherwise();
+      this.code.close('else');
+    }
+    this.code.instruction('end', [0x0b], [], 'void');
+  }
+
+  /** Goes to the label. */
+  br(label: Label): void {
+    this.code.instruction('br', [0x0c, ...unsigned(this.code.depth - label.depth)], [], 'void');
+  }
+
+  /** Goes to the label if the condition is not 0. */
+  br_if(label: Label, condition: Expr<'i32'>): void {
+    condition.emit(this.code);
+    const target = unsigned(this.code.depth - label.depth);
+    this.code.instruction('br_if', [0x0d, ...target], ['i32'], 'void');
+  }
+
+  /** Repeats the body while the condition is not 0; the condition is tested before each round. */
+  while(condition: Expr<'i32'>, body: () => void): void {
+    this.if(condition, () => {
+      this.loop((again) => {
+        body();
+        this.br_if(again, condition);
+      });
+    });
+  }
+
+  /** for (variable = from; variable < to; variable += step), signed. */
+  for(
+    variable: Local<'i32'>,
+    from: Expr<'i32'>,
+    to: Expr<'i32'>,
+    step: Expr<'i32'> | number,
+    body: () => void,
+  ): void {
+    this.set(variable, from);
+    this.while(i32.lt_s(variable, to), () => {
+      body();
+      this.increment(variable, step);
+    });
+  }
+
+  /** Ends the function, with its value if it has one. */
+  return(value?: Expr<ValType>): void {
+    value?.emit(this.code);
+    const { result } = this.signature;
+    this.code.instruction('return', [0x0f], result === 'void' ? [] : [result], 'void');
+  }
+
+  /** The function's body in the binary format. @throws AssemblerError when something else than the result is on the stack */
+  finish(): number[] {
+    const { result } = this.signature;
+    const wanted = result === 'void' ? [] : [result];
+    const { left } = this.code;
+    if (left.length !== 0) {
+      throw new AssemblerError(
+        `${this.name}: ends with ${left.join(', ')} on the stack; results are given by return().`,
+      );
+    }
+    // A function with a result has returned before it gets here.
+    const tail = wanted.length === 0 ? [0x0b] : [0x00, 0x0b];
+    const locals = this.types.flatMap((type) => [1, TYPE_BYTES[type]]);
+    const body = [...unsigned(this.types.length), ...locals];
+    return unsigned(body.length + this.code.bytes.length + tail.length).concat(
+      body,
+      this.code.bytes,
+      tail,
+    );
+  }
+}
+
+/** The memory that a module works on, counted in pages of 64 KiB. */
+export interface MemoryType {
+  readonly initial: number;
+  readonly maximum: number;
+  readonly shared: boolean;
+}
+
+/** A module: functions over one imported memory, and a table of those that are called by number. */
+export class ModuleBuilder {
+  private readonly signatures: string[] = [];
+  private readonly signatureBytes: number[][] = [];
+  private readonly functions: { ref: FunctionRef; type: number; body: number[] }[] = [];
+  private readonly exported: FunctionRef[] = [];
+  private readonly table: FunctionRef[] = [];
+
+  /** @param relaxed whether fused multiply-add may be used @param memory imported as `env.memory` */
+  constructor(
+    readonly memory: MemoryType,
+    readonly relaxed: boolean,
+  ) {}
+
+  /**
+   * Adds a function. Its body may call those added before.
+   *
+   * @throws AssemblerError for code whose types do not fit
+   */
+  function<const P extends readonly ValType[], R extends ResultType>(
+    name: string,
+    params: P,
+    result: R,
+    body: (f: FunctionBuilder, ...params: Locals<P>) => void,
+  ): FunctionRef<P, R> {
+    const signature = { params, result };
+    const f = new FunctionBuilder(name, signature);
+    body(f, ...(f.params as Locals<P>));
+    const ref = { name, index: this.functions.length, ...signature };
+    this.functions.push({ ref, type: this.typeIndex(signature), body: f.finish() });
+    return ref;
+  }
+
+  /** Makes a function callable from JavaScript by its name. */
+  export(f: FunctionRef): void {
+    this.exported.push(f);
+  }
+
+  /** Gives a function a number by which `callIndirect` finds it. */
+  addToTable(f: FunctionRef): number {
+    this.table.push(f);
+    return this.table.length - 1;
+  }
+
+  /** Calls the function with this number in the table. */
+  callIndirect<const P extends readonly ValType[], R extends ResultType>(
+    signature: Signature<P, R>,
+    number: Expr<'i32'>,
+    ...operands: Operands<P>
+  ): Expr<R> {
+    const type = this.typeIndex(signature);
+    return {
+      type: signature.result,
+      emit: (code) => {
+        for (const operand of operands) operand.emit(code);
+        number.emit(code);
+        const takes = [...signature.params, 'i32'] as const;
+        code.instruction('call_indirect', [0x11, ...unsigned(type), 0], takes, signature.result);
+      },
+    };
+  }
+
+  private typeIndex({ params, result }: Signature): number {
+    const key = `${params.join()}:${result}`;
+    const known = this.signatures.indexOf(key);
+    if (known >= 0) return known;
+    const results = result === 'void' ? [] : [TYPE_BYTES[result]];
+    this.signatures.push(key);
+    this.signatureBytes.push([
+      0x60,
+      ...unsigned(params.length),
+      ...params.map((type) => TYPE_BYTES[type]),
+      ...unsigned(results.length),
+      ...results,
+    ]);
+    return this.signatures.length - 1;
+  }
+
+  /** The module in the binary format (specification, section 5.5). */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    const { initial, maximum, shared } = this.memory;
+    const limits = [shared ? 3 : 1, ...unsigned(initial), ...unsigned(maximum)];
+    const tableSize = unsigned(this.table.length);
+    const exports = this.exported.map((f) => [...nameBytes(f.name), 0, ...unsigned(f.index)]);
+    const sections: number[][] = [
+      section(1, vector(this.signatureBytes)),
+      section(2, vector([[...nameBytes('env'), ...nameBytes('memory'), 2, ...limits]])),
+      section(3, vector(this.functions.map((f) => unsigned(f.type)))),
+      section(4, vector([[0x70, 1, ...tableSize, ...tableSize]])),
+      section(7, vector(exports)),
+      section(9, vector([[0, 0x41, 0, 0x0b, ...vector(this.table.map((f) => unsigned(f.index)))]])),
+      section(10, vector(this.functions.map((f) => f.body))),
+    ];
+    const length = sections.reduce((sum, s) => sum + s.length, 8);
+    const bytes = new Uint8Array(length);
+    bytes.set([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    let at = 8;
+    for (const s of sections) {
+      bytes.set(s, at);
+      at += s.length;
+    }
+    return bytes;
+  }
+}
+
+function vector(items: readonly (readonly number[])[]): number[] {
+  const bytes = unsigned(items.length);
+  for (const item of items) for (const byte of item) bytes.push(byte);
+  return bytes;
+}
+
+function section(id: number, content: readonly number[]): number[] {
+  return [id, ...unsigned(content.length)].concat(content);
+}
+
+function nameBytes(name: string): number[] {
+  const bytes = [...new TextEncoder().encode(name)];
+  return [...unsigned(bytes.length), ...bytes];
+}

@@ -1,0 +1,38 @@
+/** The families of kernels: what the module is made of, and which ops they compute. */
+import { convKernels, convLowerings } from './conv.js';
+import { elementwiseKernels, elementwiseLowerings } from './elementwise.js';
+import { gemmKernels, gemmLowerings } from './gemm.js';
+import { indexingKernels, indexingLowerings } from './indexing.js';
+import type { Kernel, Lowering } from './kernel.js';
+import { movementKernels, movementLowerings } from './movement.js';
+import { optimizerKernels, optimizerLowerings } from './optimizer.js';
+import { poolKernels, poolLowerings } from './pool.js';
+import { recurrentKernels, recurrentLowerings } from './recurrent.js';
+import { reduceKernels, reduceLowerings } from './reduce.js';
+
+export const kernels: readonly Kernel[] = [
+  ...gemmKernels,
+  ...convKernels,
+  ...poolKernels,
+  ...elementwiseKernels,
+  ...movementKernels,
+  ...reduceKernels,
+  ...indexingKernels,
+  ...optimizerKernels,
+  ...recurrentKernels,
+];
+
+/** Lowerings by the op's name. Each belongs to the attributes of its op: the families' tables are typed so. */
+export const lowerings: ReadonlyMap<string, Lowering<never>> = new Map<string, Lowering<never>>(
+  [
+    gemmLowerings,
+    convLowerings,
+    poolLowerings,
+    elementwiseLowerings,
+    movementLowerings,
+    reduceLowerings,
+    indexingLowerings,
+    optimizerLowerings,
+    recurrentLowerings,
+  ].flatMap((table) => Object.entries(table)),
+);

@@ -1,0 +1,142 @@
+/**
+ * The memory of the WebAssembly kernels, and who has which part of it. Blocks are given back when the garbage collector
+ * finds that nobody holds their owner any more.
+ */
+import { ValueError } from '../../errors.js';
+import { ARRAY_TYPES, type DType, type TypedArray } from '../../dtype.js';
+
+const PAGE_BYTES = 65536;
+/** Blocks begin on cache lines. */
+const ALIGNMENT = 64;
+/** 2 GiB: addresses stay positive as 32-bit integers, so that kernels may compare them as they are. */
+export const MAXIMUM_PAGES = 32768;
+
+/** A part of the memory. */
+export interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** More memory was asked for than WebAssembly has. */
+export class OutOfMemoryError extends ValueError {}
+
+/** A first-fit allocator on a growing memory. */
+export class Heap {
+  /** Free parts in the order of their addresses; neighbours are always joined. */
+  private free: { address: number; bytes: number }[] = [];
+  private end: number;
+  private readonly finalizer = new FinalizationRegistry<Block>((block) => this.release(block));
+  private readonly grown: (() => void)[] = [];
+  private used = 0;
+
+  /** @param base the first address that may be given away */
+  constructor(
+    readonly memory: WebAssembly.Memory,
+    base: number,
+  ) {
+    this.end = Math.ceil(base / ALIGNMENT) * ALIGNMENT;
+  }
+
+  /** How many bytes are in use. */
+  get usedBytes(): number {
+    return this.used;
+  }
+
+  /**
+   * A block of zeros that belongs to `owner` and is free again some time after `owner` is gone.
+   *
+   * @throws OutOfMemoryError when it does not fit
+   */
+  allocateFor(owner: object, bytes: number): Block {
+    const block = this.allocate(bytes);
+    this.finalizer.register(owner, block);
+    return block;
+  }
+
+  /** A block of zeros, to be given back with `release`. @throws OutOfMemoryError when it does not fit */
+  allocate(bytes: number): Block {
+    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+    const block = this.takeFree(size) ?? this.takeNew(size);
+    this.used += size;
+    new Uint8Array(this.memory.buffer, block.address, size).fill(0);
+    return block;
+  }
+
+  /** Gives a block back. */
+  release({ address, bytes }: Block): void {
+    this.used -= bytes;
+    let i = this.free.findIndex((part) => part.address > address);
+    if (i < 0) i = this.free.length;
+    this.free.splice(i, 0, { address, bytes });
+    this.join(i);
+    if (i > 0) this.join(i - 1);
+  }
+
+  /** A view of the memory. It is to be made anew after the memory has grown (see `onGrowth`). */
+  view(dtype: DType, address: number, size: number): TypedArray {
+    return new ARRAY_TYPES[dtype](this.memory.buffer, address, size);
+  }
+
+  /** Calls back each time the memory has grown: without shared memory all views are empty then. */
+  onGrowth(callback: () => void): void {
+    this.grown.push(callback);
+  }
+
+  /** Joins part i with the next one if they touch. */
+  private join(i: number): void {
+    const next = this.free[i + 1];
+    if (next === undefined || this.free[i].address + this.free[i].bytes !== next.address) return;
+    this.free[i].bytes += next.bytes;
+    this.free.splice(i + 1, 1);
+  }
+
+  private takeFree(bytes: number): Block | null {
+    const i = this.free.findIndex((part) => part.bytes >= bytes);
+    if (i < 0) return null;
+    const part = this.free[i];
+    const block = { address: part.address, bytes };
+    if (part.bytes === bytes) this.free.splice(i, 1);
+    else {
+      part.address += bytes;
+      part.bytes -= bytes;
+    }
+    return block;
+  }
+
+  private takeNew(bytes: number): Block {
+    const last = this.free[this.free.length - 1];
+    // A free part at the end is the beginning of the new block.
+    const address =
+      last !== undefined && last.address + last.bytes === this.end ? last.address : this.end;
+    const missing = address + bytes - this.memory.buffer.byteLength;
+    if (missing > 0) this.grow(missing, bytes);
+    if (address !== this.end) this.free.pop();
+    this.end = address + bytes;
+    return { address, bytes };
+  }
+
+  private grow(missing: number, asked: number): void {
+    const pages = Math.ceil(missing / PAGE_BYTES);
+    // Growing in larger steps costs nothing: pages that are not touched take no memory.
+    const present = this.memory.buffer.byteLength / PAGE_BYTES;
+    const generous = Math.min(Math.max(pages, present >> 1), MAXIMUM_PAGES - present);
+    for (const step of [generous, pages]) {
+      try {
+        this.memory.grow(step);
+        for (const callback of this.grown) callback();
+        return;
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    throw new OutOfMemoryError(
+      `heap: ${mebibytes(asked)} were asked for; ${mebibytes(this.used)} are in use and ` +
+        `WebAssembly gives at most ${mebibytes(MAXIMUM_PAGES * PAGE_BYTES)}. Use a smaller batch or model, or ` +
+        `setBackend('js').`,
+    );
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,0 +1,138 @@
+/**
+ * The kinds of instructions: how each is encoded and what it takes and gives. The instructions themselves are in
+ * instructions.ts and simd.ts.
+ */
+import { AssemblerError, unsigned, type Expr, type ResultType, type ValType } from './code.js';
+
+/** The prefixes of instructions that do not fit into one byte. */
+export const BULK = 0xfc;
+export const SIMD = 0xfd;
+export const ATOMIC = 0xfe;
+
+/** An instruction: from its operands to its value. */
+export type Instruction<Takes extends readonly ValType[], Gives extends ResultType> = (
+  ...operands: Operands<Takes>
+) => Expr<Gives>;
+
+type Operands<Types extends readonly ValType[]> = { [I in keyof Types]: Expr<Types[I]> };
+
+export function opcode(prefix: number | null, code: number): number[] {
+  return prefix === null ? [code] : [prefix, ...unsigned(code)];
+}
+
+export function plain<const Takes extends readonly ValType[], Gives extends ResultType>(
+  name: string,
+  bytes: readonly number[],
+  takes: Takes,
+  gives: Gives,
+): Instruction<Takes, Gives> {
+  return (...operands) => ({
+    type: gives,
+    emit: (code) => {
+      for (const operand of operands) operand.emit(code);
+      code.instruction(name, bytes, takes, gives);
+    },
+  });
+}
+
+export const unary = <A extends ValType, R extends ValType>(
+  name: string,
+  code: number,
+  a: A,
+  r: R,
+  prefix: number | null = null,
+): Instruction<readonly [A], R> => plain(name, opcode(prefix, code), [a], r);
+export const binary = <A extends ValType, R extends ValType>(
+  name: string,
+  code: number,
+  a: A,
+  r: R,
+  prefix: number | null = null,
+): Instruction<readonly [A, A], R> => plain(name, opcode(prefix, code), [a, a], r);
+
+type V = 'v128';
+
+export const v1 = (name: string, code: number): Instruction<readonly [V], V> =>
+  unary(name, code, 'v128', 'v128', SIMD);
+export const v2 = (name: string, code: number): Instruction<readonly [V, V], V> =>
+  binary(name, code, 'v128', 'v128', SIMD);
+export const v3 = (name: string, code: number): Instruction<readonly [V, V, V], V> =>
+  plain(name, opcode(SIMD, code), ['v128', 'v128', 'v128'], 'v128');
+export const shift = (name: string, code: number): Instruction<readonly [V, 'i32'], V> =>
+  plain(name, opcode(SIMD, code), ['v128', 'i32'], 'v128');
+
+/** Alignment (as a power of two) and offset. */
+export function memoryArgument(align: number, offset: number): number[] {
+  if (!(Number.isInteger(offset) && offset >= 0)) {
+    throw new AssemblerError(`a memory offset is a whole number from 0 on; got ${offset}.`);
+  }
+  return [...unsigned(align), ...unsigned(offset)];
+}
+
+/** Reads at address + offset (bytes). The alignment is a promise only to atomic instructions. */
+export function load<T extends ValType>(
+  name: string,
+  code: number,
+  align: number,
+  type: T,
+  prefix: number | null = null,
+): (address: Expr<'i32'>, offset?: number) => Expr<T> {
+  return (address: Expr<'i32'>, offset = 0): Expr<T> =>
+    plain(
+      name,
+      [...opcode(prefix, code), ...memoryArgument(align, offset)],
+      ['i32'],
+      type,
+    )(address);
+}
+
+/** Writes at address + offset (bytes). */
+export function store<T extends ValType>(
+  name: string,
+  code: number,
+  align: number,
+  type: T,
+  prefix: number | null = null,
+): (address: Expr<'i32'>, value: Expr<T>, offset?: number) => Expr<'void'> {
+  return (address: Expr<'i32'>, value: Expr<T>, offset = 0): Expr<'void'> =>
+    plain(
+      name,
+      [...opcode(prefix, code), ...memoryArgument(align, offset)],
+      ['i32', type],
+      'void',
+    )(address, value);
+}
+
+export function extract<T extends ValType>(
+  name: string,
+  code: number,
+  type: T,
+): (vector: Expr<V>, lane: number) => Expr<T> {
+  return (vector: Expr<'v128'>, lane: number): Expr<T> =>
+    plain(name, [...opcode(SIMD, code), lane], ['v128'], type)(vector);
+}
+
+export function replace<T extends ValType>(
+  name: string,
+  code: number,
+  type: T,
+): (vector: Expr<V>, lane: number, value: Expr<T>) => Expr<V> {
+  return (vector: Expr<'v128'>, lane: number, value: Expr<T>): Expr<'v128'> =>
+    plain(name, [...opcode(SIMD, code), lane], ['v128', type], 'v128')(vector, value);
+}
+
+export function constant<T extends ValType>(
+  name: string,
+  code: number,
+  bytes: readonly number[],
+  type: T,
+): Expr<T> {
+  return plain(name, [code, ...bytes], [], type)();
+}
+
+export function floatBytes(value: number, size: 4 | 8): number[] {
+  const view = new DataView(new ArrayBuffer(size));
+  if (size === 4) view.setFloat32(0, value, true);
+  else view.setFloat64(0, value, true);
+  return Array.from({ length: size }, (_, i) => view.getUint8(i));
+}

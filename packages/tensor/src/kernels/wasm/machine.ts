@@ -1,0 +1,130 @@
+/**
+ * The machine that programs run on: one memory, one module, one instance, made when they are first needed; null where
+ * WebAssembly or its vectors are not to be had.
+ */
+import { ValueError } from '../../errors.js';
+import { kernels } from './families.js';
+import { HEAP_BASE, COMMAND_BYTES, buildModule, type ModuleExports } from './module.js';
+import { Heap, MAXIMUM_PAGES } from './heap.js';
+import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
+import { ModuleBuilder } from './assembler.js';
+import { drop } from './instructions.js';
+import { f32x4, v128 } from './simd.js';
+
+const INITIAL_PAGES = 256;
+
+/** What may be used of WebAssembly. */
+export interface Features {
+  /** Memory that several threads share. */
+  readonly shared: boolean;
+  /** Fused multiply-add. */
+  readonly relaxed: boolean;
+}
+
+/** The module's instance with its memory. */
+export interface Machine {
+  readonly features: Features;
+  readonly heap: Heap;
+  readonly module: WebAssembly.Module;
+  readonly exports: ModuleExports;
+  readonly numbers: ReadonlyMap<Kernel, number>;
+}
+
+/** What this platform has; null without WebAssembly or without vectors. */
+export function detectFeatures(): Features | null {
+  if (typeof WebAssembly !== 'object' || !validates((f) => drop(f.zero()))) return null;
+  return {
+    shared: hasSharedMemory(),
+    relaxed: validates((f) => drop(f32x4.relaxed_madd(f.zero(), f.zero(), f.zero()))),
+  };
+}
+
+/** Whether a function with this instruction is valid here. */
+function validates(statement: (vectors: typeof v128) => ReturnType<typeof drop>): boolean {
+  const m = new ModuleBuilder({ initial: 1, maximum: 1, shared: false }, false);
+  m.function('probe', [], 'void', (f) => f.do(statement(v128)));
+  return WebAssembly.validate(m.toBytes());
+}
+
+function hasSharedMemory(): boolean {
+  if (typeof SharedArrayBuffer !== 'function') return false;
+  try {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    return memory.buffer instanceof SharedArrayBuffer;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Compiles and instantiates the module.
+ *
+ * @throws whatever WebAssembly throws where a content policy forbids it
+ */
+export function createMachine(features: Features, list: readonly Kernel[] = kernels): Machine {
+  const type = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: features.shared };
+  const memory = new WebAssembly.Memory(type);
+  const { bytes, numbers } = buildModule(list, type, features.relaxed);
+  const module = new WebAssembly.Module(bytes);
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  return {
+    features,
+    heap: new Heap(memory, HEAP_BASE),
+    module,
+    exports: exportsOf(instance, features.shared),
+    numbers,
+  };
+}
+
+/** The functions that an instance offers. Without shared memory nobody waits for work. */
+export function exportsOf(instance: WebAssembly.Instance, shared: boolean): ModuleExports {
+  const named = (name: string): ((...args: number[]) => number) => {
+    const f: unknown = instance.exports[name];
+    if (typeof f !== 'function') throw new ValueError(`the module has no function '${name}'.`);
+    return f as (...args: number[]) => number;
+  };
+  const execute = named('execute');
+  const executePart = named('executePart');
+  if (!shared) return { execute, executePart, work: () => 0, ready: () => 0, stop: () => 0 };
+  const [work, ready, stop] = ['work', 'ready', 'stop'].map(named);
+  return { execute, executePart, work, ready, stop };
+}
+
+/** How many bytes these commands take in memory, arguments included. */
+export function commandBytes(commands: readonly Command[]): number {
+  return commands.reduce(
+    (sum, { kernel }) => sum + COMMAND_BYTES + FIELD_BYTES * Object.keys(kernel.fields).length,
+    FIELD_BYTES,
+  );
+}
+
+/**
+ * Writes commands to memory.
+ *
+ * @returns where their list begins and ends, for `execute`
+ */
+export function writeCommands(
+  { heap, numbers }: Machine,
+  commands: readonly Command[],
+  address: number,
+): { from: number; to: number } {
+  const view = new DataView(heap.memory.buffer);
+  const to = address + commands.length * COMMAND_BYTES;
+  let args = Math.ceil(to / FIELD_BYTES) * FIELD_BYTES;
+  commands.forEach(({ kernel, args: values, parallel }, i) => {
+    const at = address + i * COMMAND_BYTES;
+    const number = numbers.get(kernel);
+    if (number === undefined) throw new ValueError(`${kernel.name} is not in the module.`);
+    view.setInt32(at, number, true);
+    view.setInt32(at + 4, parallel ? 1 : 0, true);
+    view.setInt32(at + 8, args, true);
+    for (const [field, type] of Object.entries(kernel.fields)) {
+      const value = values[field];
+      if (type === 'i32') view.setInt32(args, value, true);
+      else if (type === 'f32') view.setFloat32(args, value, true);
+      else view.setFloat64(args, value, true);
+      args += FIELD_BYTES;
+    }
+  });
+  return { from: address, to };
+}
