@@ -1,7 +1,9 @@
 import { decodeNpz, encodeNpz } from '@tapegrad/datasets';
 import { FormatError, tensor, zeros } from '@tapegrad/tensor';
 import { zipSync } from 'fflate';
+import { crc32, crcsIn } from '../../packages/datasets/src/crc.js';
 import { bytesOf } from '../support/files.js';
+import { Numbers } from '../support/numbers.js';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
@@ -33,6 +35,17 @@ test.each([false, true])('what is written is read again (compress: %p)', (compre
   expect(encodeNpz(tensors, { compress })).toEqual(bytes);
 });
 
+test('names need not be ASCII, whichever way the archive writes them', () => {
+  const tensors = { größe: tensor([1]), 日本: tensor([2]) };
+  expect([...decodeNpz(encodeNpz(tensors)).keys()]).toEqual(['größe', '日本']);
+  const archive = encodeNpz({ abc: tensor([1]) });
+  // The older way, a byte for each character.
+  for (let at = 0; at < archive.length - 3; at++) {
+    if (Buffer.from(archive.buffer).toString('latin1', at, at + 3) === 'abc') archive[at] = 0xe4;
+  }
+  expect([...decodeNpz(archive).keys()]).toEqual(['äbc']);
+});
+
 test('an archive without arrays is empty, and other files in it are passed over', () => {
   expect(decodeNpz(encodeNpz({})).size).toBe(0);
   expect(decodeNpz(zipSync({ 'readme.txt': text('hello') })).size).toBe(0);
@@ -60,6 +73,58 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(read).toThrow(FormatError);
   expect(read).toThrow(message);
   expect(read).toThrow(/^x\.npz: /);
+});
+
+describe('checksums', () => {
+  test('are those that other programs write', () => {
+    expect(crc32(text('123456789'))).toBe(0xcbf43926);
+    const archive = (content: Uint8Array): Uint8Array => zipSync({ 'x.npy': content });
+    const numbers = new Numbers(3);
+    for (let length = 0; length < 600; length += 37) {
+      const content = Uint8Array.from({ length }, () => numbers.integer(0, 255));
+      expect(crcsIn(archive(content)).get('x.npy')).toBe(crc32(content));
+    }
+  });
+
+  test.each([false, true])('find every bit that was flipped (compress: %p)', (compress) => {
+    const values = Float32Array.from({ length: 20 }, (_, i) => Math.sin(i));
+    const archive = encodeNpz({ x: tensor(values) }, { compress });
+    const content = Buffer.from(archive.buffer).indexOf('x.npy', 0, 'latin1') + 'x.npy'.length;
+    const directory = Buffer.from(archive.buffer).indexOf('PK\x01\x02', 0, 'latin1');
+    for (let at = content; at < directory; at++) {
+      const damaged = archive.slice();
+      damaged[at] ^= 1 << (at % 8);
+      expect(() => decodeNpz(damaged, { name: 'x.npz' })).toThrow(FormatError);
+    }
+    const damaged = archive.slice();
+    damaged[directory + 16] ^= 255;
+    expect(() => decodeNpz(damaged, { name: 'x.npz' })).toThrow(
+      /^x\.npz: 'x\.npy' is damaged: its checksum \(CRC-32\) is [0-9a-f]{8}, and the archive says [0-9a-f]{8}\. Fetch/,
+    );
+  });
+
+  test('are found behind a comment, and in the 64-bit format', () => {
+    const archive = encodeNpz({ x: tensor([1, 2]) });
+    const [head, end] = [archive.subarray(0, -22), archive.slice(-22)];
+    const start = new DataView(end.buffer).getUint32(16, true);
+    const size = new DataView(end.buffer).getUint32(12, true);
+    new DataView(end.buffer).setUint16(20, 5, true);
+    const commented = Buffer.concat([head, end, text('hello')]);
+    expect(decodeNpz(commented).get('x')?.toArray()).toEqual([1, 2]);
+
+    const record = new DataView(new ArrayBuffer(56 + 20));
+    record.setUint32(0, 0x06064b50, true);
+    record.setBigUint64(4, 44n, true);
+    for (const at of [24, 32]) record.setBigUint64(at, 1n, true);
+    record.setBigUint64(40, BigInt(size), true);
+    record.setBigUint64(48, BigInt(start), true);
+    record.setUint32(56, 0x07064b50, true);
+    record.setBigUint64(56 + 8, BigInt(head.length), true);
+    new DataView(end.buffer).setUint16(20, 0, true);
+    new DataView(end.buffer).setUint32(16, 0xffffffff, true);
+    const large = Buffer.concat([head, new Uint8Array(record.buffer), end]);
+    expect(decodeNpz(large).get('x')?.toArray()).toEqual([1, 2]);
+  });
 });
 
 test('an archive that announces endless entries is refused at once', () => {

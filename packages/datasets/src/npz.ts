@@ -3,6 +3,7 @@
  */
 import { FormatError, decodeNpy, encodeNpy, type Tensor } from '@tapegrad/tensor';
 import { unzipSync, zipSync, type UnzipFileInfo } from 'fflate';
+import { crc32, crcsIn } from './crc.js';
 
 /** Deflate packs at most 258 bytes into 2 bits: no honest entry is larger than 1032 times its compressed size. */
 const MAX_RATIO = 1032;
@@ -35,7 +36,7 @@ export function encodeNpz(
  * @param options.maxBytes the largest size that the arrays may have together when decompressed; 1 GiB by default
  * @returns the tensors by name, without the '.npy'
  * @throws FormatError no zip archive, damaged, arrays larger than allowed or than their compressed size can hold, a name twice,
- *   and everything that `decodeNpy` throws, with the array's name
+ *   contents that do not have the checksum (CRC-32) that the archive gives, and everything that `decodeNpy` throws, with the array's name
  * @example
  * decodeNpz(encodeNpz({ x: zeros([2, 3]) })).get('x').shape; // [2, 3]
  */
@@ -73,13 +74,23 @@ export function decodeNpz(
     const reason = error instanceof Error ? error.message : String(error);
     throw new FormatError(`${name}: is no zip archive, or a damaged one (${reason}).`);
   }
+  const crcs = crcsIn(bytes);
   return new Map(
     Object.entries(files).map(([file, content]) => {
+      const [expected, found] = [crcs.get(file), crc32(content)];
+      if (found !== expected) {
+        throw new FormatError(
+          `${name}: '${file}' is damaged: its checksum (CRC-32) is ${hex(found)}, and the archive says ` +
+            `${expected === undefined ? 'none' : hex(expected)}. Fetch or write the file again.`,
+        );
+      }
       const title = file.slice(0, -'.npy'.length);
       return [title, decodeNpy(content, { name: `${name}: array '${title}'` })];
     }),
   );
 }
+
+const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 function isMap(
   x: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
