@@ -1,7 +1,7 @@
 /**
- * The numbers that every peer works on: the same in JavaScript and, in peers/torch_peer.py, in Python.
+ * The numbers that all peers work on: the same in JavaScript and, in peers/common.py, in Python.
  */
-import type { TrainingTask } from './tasks.js';
+import type { ConvolutionTask, LSTMTask, TrainingTask, WeightSpec } from './tasks.js';
 
 /** Number i of a stream, from [0, 1): a hash of i, so that NumPy can make a whole array of them at once. */
 function hashed(stream: number, i: number): number {
@@ -13,54 +13,98 @@ function hashed(stream: number, i: number): number {
 
 /** `count` numbers from [low, high). */
 export function uniform(stream: number, count: number, low = 0, high = 1): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => low + (high - low) * hashed(stream, i));
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = low + (high - low) * hashed(stream, i);
+  return values;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** The values of a weight, in the layout of Keras. */
+export function draw({ shape, stream, limit, ones }: WeightSpec): Float32Array {
+  const values = uniform(stream, sizeOf(shape), -limit, limit);
+  if (ones !== undefined) values.fill(1, ...ones);
+  return values;
 }
 
 export interface Batch {
-  /** [batch, inputs] */
+  /** [batch, ...inputShape] */
   readonly x: Float32Array;
-  /** [batch, outputs]: one-hot classes, or points near the line 0.5·x + 2. */
+  /** [batch, ...outputShape] */
   readonly y: Float32Array;
 }
 
-/** Batch `index` of a training: random samples with random classes. */
+/** The shapes of `Batch`. */
+export function batchShapes({ batch, inputShape, outputShape }: TrainingTask): {
+  readonly x: number[];
+  readonly y: number[];
+} {
+  return { x: [batch, ...inputShape], y: [batch, ...outputShape] };
+}
+
+/** Batch `index` of a training. */
 export function batchOf(task: TrainingTask, index: number): Batch {
-  const { batch, inputs } = task;
-  const noise = uniform(2 * index + 1, batch);
-  if (task.loss === 'meanSquaredError') {
-    const x = uniform(2 * index, batch * inputs, -1, 1);
-    return { x, y: noise.map((u, i) => 0.5 * x[i * inputs] + 2 + 0.1 * (u - 0.5)) };
+  const { batch, inputShape, outputShape } = task;
+  const count = batch * sizeOf(inputShape);
+  const [low, high] = { line: [-1, 1], classes: [0, 1], input: [-0.5, 0.5], wave: [0, 1] }[
+    task.target
+  ];
+  const x = uniform(2 * index, count, low, high);
+  switch (task.target) {
+    case 'line': {
+      const noise = uniform(2 * index + 1, batch);
+      return { x, y: noise.map((u, i) => 0.5 * x[i] + 2 + 0.1 * (u - 0.5)) };
+    }
+    case 'classes': {
+      const classes = outputShape[0];
+      const y = new Float32Array(batch * classes);
+      uniform(2 * index + 1, batch).forEach((u, i) => {
+        y[i * classes + Math.floor(u * classes)] = 1;
+      });
+      return { x, y };
+    }
+    case 'input':
+      return { x, y: x };
+    case 'wave': {
+      // As in the course: batch after batch the window moves on by the length of a sequence.
+      const start = index * inputShape[0];
+      const t = x.map((_, i) => (start + i) / (10 * Math.PI));
+      return { x: t.map(Math.sin), y: t.map(Math.cos) };
+    }
   }
-  const classes = outputsOf(task);
-  const y = new Float32Array(batch * classes);
-  noise.forEach((u, i) => (y[i * classes + Math.floor(u * classes)] = 1));
-  return { x: uniform(2 * index, batch * inputs), y };
 }
 
-/** Units of the last dense layer. */
-export function outputsOf(task: TrainingTask): number {
-  return task.layers.reduce((n, layer) => (layer.kind === 'dense' ? layer.units : n), task.inputs);
+/** Channels first: x [batch, channels, size, size], kernel in Keras's layout, and the gradient of y [batch, filters, size, size]. */
+export function convolutionData({ batch, channels, size, filters, window }: ConvolutionTask): {
+  readonly [name in 'x' | 'kernel' | 'dy']: Readonly<{ values: Float32Array; shape: number[] }>;
+} {
+  const made = (stream: number, shape: number[], limit: number) => ({
+    values: uniform(stream, sizeOf(shape), -limit, limit),
+    shape,
+  });
+  return {
+    x: made(0, [batch, channels, size, size], 1),
+    kernel: made(1, [window, window, channels, filters], 0.1),
+    dy: made(2, [batch, filters, size, size], 1),
+  };
 }
 
-export interface Weight {
-  readonly shape: readonly [number, number] | readonly [number];
-  readonly values: Float32Array;
+/** x [batch, time, inputs] and the gradient of the outputs [batch, time, units]. */
+export function lstmData({ batch, time, inputs, units }: LSTMTask): {
+  readonly [name in 'x' | 'dh']: Readonly<{ values: Float32Array; shape: number[] }>;
+} {
+  const made = (stream: number, shape: number[]) => ({
+    values: uniform(stream, sizeOf(shape), -1, 1),
+    shape,
+  });
+  return { x: made(0, [batch, time, inputs]), dh: made(1, [batch, time, units]) };
 }
 
-/** The initial weights, kernel and bias of each dense layer in turn: Glorot's bounds, zeros. */
-export function initialWeights(task: TrainingTask): Weight[] {
-  const weights: Weight[] = [];
-  let inputs = task.inputs;
-  for (const layer of task.layers) {
-    if (layer.kind !== 'dense') continue;
-    const { units } = layer;
-    const limit = Math.sqrt(6 / (inputs + units));
-    const stream = 1_000_000 + weights.length;
-    weights.push(
-      { shape: [inputs, units], values: uniform(stream, inputs * units, -limit, limit) },
-      { shape: [units], values: new Float32Array(units) },
-    );
-    inputs = units;
-  }
-  return weights;
+/** Σ x² of several arrays: one number that does not depend on how they are laid out. */
+export function energy(...arrays: readonly ArrayLike<number>[]): number {
+  let sum = 0;
+  for (const values of arrays) for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
+  return sum;
 }

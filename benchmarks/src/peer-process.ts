@@ -3,14 +3,14 @@
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { ONE_THREAD, type PeerSpec } from './peers.js';
+import { threadSettings, type PeerSpec } from './peers.js';
 import type { Failure, Hello, Measured, Prepared, Request } from './protocol.js';
 
 /** The peer could not do what it was asked for. */
 export class PeerError extends Error {}
 
 /** How long a peer may take to answer. */
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 600_000;
 /** How much of what a dead peer printed is worth showing. */
 const TAIL = 400;
 
@@ -33,16 +33,18 @@ export class PeerProcess {
   }
 
   /** @throws PeerError when the peer cannot, or ends */
-  async prepare(
-    task: Extract<Request, { do: 'prepare' }>['task'],
-    seconds: number,
-  ): Promise<Prepared> {
-    return (await this.request({ do: 'prepare', task, seconds })) as Prepared;
+  async prepare(request: Omit<Extract<Request, { do: 'prepare' }>, 'do'>): Promise<Prepared> {
+    return (await this.request({ do: 'prepare', ...request })) as Prepared;
   }
 
   /** @throws PeerError when the peer cannot, or ends */
-  async measure(seconds: number): Promise<Measured> {
-    return (await this.request({ do: 'measure', seconds })) as Measured;
+  async measure(request: Omit<Extract<Request, { do: 'measure' }>, 'do'>): Promise<Measured> {
+    return (await this.request({ do: 'measure', ...request })) as Measured;
+  }
+
+  /** False when the process has ended by itself, or was too slow to answer. */
+  get alive(): boolean {
+    return this.child.alive();
   }
 
   stop(): void {
@@ -58,12 +60,13 @@ export class PeerProcess {
 }
 
 /** The process, with its output as a series of answers. */
-function start({ name, command, args }: PeerSpec): {
+function start({ name, command, args, threads }: PeerSpec): {
   send(message: Request): void;
   answer(): Promise<unknown>;
+  alive(): boolean;
   kill(): void;
 } {
-  const child = spawn(command, args, { env: { ...process.env, ...ONE_THREAD } });
+  const child = spawn(command, args, { env: { ...process.env, ...threadSettings(threads) } });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let complaints = '';
   child.stderr.on('data', (text: Buffer) => {
@@ -77,15 +80,21 @@ function start({ name, command, args }: PeerSpec): {
   return {
     send: (message) => child.stdin.write(`${JSON.stringify(message)}\n`),
     async answer() {
-      const timer = setTimeout(() => child.kill(), PATIENCE_MS);
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        child.kill('SIGKILL');
+      }, PATIENCE_MS);
       try {
         const line = await Promise.race([lines.next(), failed]);
+        if (late) throw new PeerError(`no answer in ${PATIENCE_MS / 1000} s`);
         if (line.done === true) throw new PeerError(`${name} ended early: ${complaints.trim()}`);
         return JSON.parse(line.value) as unknown;
       } finally {
         clearTimeout(timer);
       }
     },
+    alive: () => child.exitCode === null && child.signalCode === null && !child.killed,
     kill: () => child.kill(),
   };
 }

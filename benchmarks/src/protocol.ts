@@ -4,10 +4,20 @@
 import type { Task } from './tasks.js';
 
 export type Request =
-  /** Make the data, run the task until it is warm, and say what it computes. */
-  | { readonly do: 'prepare'; readonly task: Task; readonly seconds: number }
-  /** Begin the prepared task afresh and repeat it for this long. */
-  | { readonly do: 'measure'; readonly seconds: number };
+  /**
+   * Make the data, take `steps` steps from which the peers are compared, and go on for `seconds` until all is warm. Where a step
+   * takes long there are fewer: none begins after `patience` seconds but a second one, which is no more compiled, as long as the
+   * first one took less than four times that.
+   */
+  | {
+      readonly do: 'prepare';
+      readonly task: Task;
+      readonly steps: number;
+      readonly patience: number;
+      readonly seconds: number;
+    }
+  /** Begin the prepared task afresh, take `untimed` steps, and repeat it for so many seconds, at least once. */
+  | { readonly do: 'measure'; readonly untimed: number; readonly seconds: number };
 
 /** The first line that a peer sends. */
 export interface Hello {
@@ -16,8 +26,12 @@ export interface Hello {
 }
 
 export interface Prepared {
-  /** The loss of the tenth step, or an element of the product; null when there is nothing to compare. */
-  readonly check: number | null;
+  /** What `Work.result` gave after each of the steps. */
+  readonly checks: readonly (number | null)[];
+  /** Milliseconds of the first step in this process, with all that is compiled and allocated in it. */
+  readonly firstMs: number;
+  /** Milliseconds of the last step. */
+  readonly lastMs: number;
 }
 
 export interface Measured {
@@ -33,6 +47,8 @@ export interface Failure {
 /** A task that a peer has built. */
 export interface Work {
   step(): void | Promise<void>;
-  /** See `Prepared.check`. */
+  /** What the last step computed: a loss, or a number from the result; null when there is nothing to compare. */
   result(): number | null;
+  /** Gives back what the engine does not give back by itself. */
+  end?(): void;
 }

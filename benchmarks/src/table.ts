@@ -1,8 +1,10 @@
 /**
  * Results as text.
  */
+import type { PeerSpec } from './peers.js';
+import { ratiosOf } from './ratios.js';
+import type { Group } from './rows.js';
 import type { Result, Results } from './runner.js';
-import type { Group } from './tasks.js';
 
 /** Three digits that mean something. */
 export function digits(value: number): string {
@@ -19,31 +21,51 @@ export function table(rows: readonly (readonly string[])[]): string {
   return [head, `| ${rule.join(' | ')} |`, ...body].join('\n');
 }
 
-function shown(result: Result | undefined, unit: Group['unit']): string {
+function shown(result: Result | undefined): string {
   if (result === undefined) return '-';
-  const value = unit === 'GFLOP/s' ? (result.gflops ?? NaN) : result.ms;
-  return `${digits(value)} ±${(100 * result.spread).toFixed(0)}%`;
+  const rate = result.gflops === undefined ? '' : ` (${digits(result.gflops)})`;
+  return `${digits(result.ms)} ±${(100 * result.spread).toFixed(0)}%${rate}`;
 }
 
-/** How many times as fast as another peer the first one is. */
-function ratio(first: Result | undefined, other: Result | undefined): string {
-  if (first === undefined || other === undefined) return '-';
-  return digits(other.ms / first.ms);
+/** A group's times in Markdown: a column for each peer. */
+function timeTable({ title }: Group, results: Results, names: readonly string[]): string {
+  const rows = Object.entries(results);
+  const rate = rows.some(([, row]) => Object.values(row).some((r) => r.gflops !== undefined));
+  const body = rows.map(([name, row]) => [name, ...names.map((peer) => shown(row[peer]))]);
+  const unit = rate ? 'ms; in brackets GFLOP/s' : 'ms';
+  return `${title} (${unit})\n\n${table([['', ...names], ...body])}\n`;
 }
 
-/** A group's table in Markdown: a column for each peer, then tapegrad's speed over theirs. */
-export function groupTable(
-  { title, unit }: Group,
-  results: Results,
-  peers: readonly string[],
-): string {
-  const [first, ...others] = peers;
-  const compared = first === 'tapegrad' ? others : [];
-  const head = ['', ...peers, ...compared.map((name) => `speed / ${name}`)];
-  const body = Object.entries(results).map(([name, row]) => [
-    name,
-    ...peers.map((peer) => shown(row[peer], unit)),
-    ...compared.map((peer) => ratio(row[first], row[peer])),
-  ]);
-  return `${title} (${unit})\n\n${table([head, ...body])}\n`;
+/** Of each of tapegrad's ways of running: how many times as fast as the best JavaScript peer; its time over PyTorch's. */
+function ratioTable(results: Results, peers: readonly PeerSpec[]): string {
+  const ours = peers.filter(({ family }) => family === 'tapegrad').map(({ name }) => name);
+  const torch = peers.some(({ name }) => name === 'torch') ? ours : [];
+  const number = (value: number | null | undefined): string =>
+    value === null || value === undefined ? '-' : digits(value);
+  const body = Object.entries(results).map(([name, row]) => {
+    const { bestJavaScript, ratios } = ratiosOf(row, peers);
+    return [
+      name,
+      bestJavaScript ?? '-',
+      ...ours.map((peer) => number(ratios[peer]?.timesBestJavaScript)),
+      ...torch.map((peer) => number(ratios[peer]?.shareOfTorch)),
+    ];
+  });
+  const head = [
+    '',
+    'best JavaScript peer',
+    ...ours.map((name) => `speed of ${name} / it`),
+    ...torch.map((name) => `time of ${name} / torch`),
+  ];
+  return `${table([head, ...body])}\n`;
+}
+
+/** A group's times, and its ratios where there is something to compare. */
+export function groupTables(group: Group, results: Results, peers: readonly PeerSpec[]): string {
+  const names = peers.map(({ name }) => name);
+  const times = timeTable(group, results, names);
+  const families = new Set(peers.map(({ family }) => family));
+  return families.has('tapegrad') && families.size > 1
+    ? `${times}\n${ratioTable(results, peers)}`
+    : times;
 }

@@ -1,10 +1,21 @@
 /**
- * What is measured, as plain data. Every peer builds a task for itself; the Python one gets it as JSON.
+ * What is measured, as plain data. Every peer builds a task for itself; the Python ones get it as JSON.
  */
 
 export type LayerSpec =
   | { readonly kind: 'dense'; readonly units: number }
-  | { readonly kind: 'activation'; readonly activation: 'relu' | 'softmax' };
+  | { readonly kind: 'activation'; readonly activation: 'relu' | 'softmax' | 'tanh' }
+  /** Square windows, stride 1, padding 'same', channels first. */
+  | { readonly kind: 'conv'; readonly filters: number; readonly size: number }
+  /** The maximum of each 2 x 2 square, channels first. */
+  | { readonly kind: 'pool' }
+  | { readonly kind: 'flatten' }
+  /** The output of the last step alone. Unrolled, where an engine makes a difference. */
+  | { readonly kind: 'simpleRNN'; readonly units: number }
+  /** The outputs of all steps; a batch begins with the states that the one before has left. */
+  | { readonly kind: 'lstm'; readonly units: number }
+  /** The same dense layer at each step. */
+  | { readonly kind: 'timeDense'; readonly units: number };
 
 export type OptimizerSpec =
   | { readonly kind: 'sgd'; readonly learningRate: number }
@@ -13,7 +24,19 @@ export type OptimizerSpec =
       readonly learningRate: number;
       readonly rho: number;
       readonly epsilon: number;
-    };
+    }
+  /** Betas of 0.9 and 0.999. */
+  | { readonly kind: 'adam'; readonly learningRate: number; readonly epsilon: number };
+
+/** An array that every peer draws for itself: see `draw` in numbers.ts. */
+export interface WeightSpec {
+  readonly shape: readonly number[];
+  readonly stream: number;
+  /** Numbers from [-limit, limit). */
+  readonly limit: number;
+  /** Elements that are 1 instead: the biases of forget gates. */
+  readonly ones?: readonly [from: number, to: number];
+}
 
 /** A step of training with the peer's own layers, loss and metric, the loss read as a number. */
 export interface TrainingTask {
@@ -22,13 +45,18 @@ export interface TrainingTask {
   readonly batch: number;
   /** Different batches, gone through in a circle, so that none is learnt by heart. */
   readonly batches: number;
-  /** Numbers in a sample. */
-  readonly inputs: number;
+  /** Of one sample. */
+  readonly inputShape: readonly number[];
+  /** Of one target. */
+  readonly outputShape: readonly number[];
   readonly layers: readonly LayerSpec[];
-  readonly loss: 'meanSquaredError' | 'categoricalCrossentropy';
+  /** All weights in the order and the layout of Keras. */
+  readonly weights: readonly WeightSpec[];
+  /** Points near a line; random classes; the input itself; the cosine of the input's sine. */
+  readonly target: 'line' | 'classes' | 'input' | 'wave';
+  /** Whether the layers are a list, or are applied one after another to an `Input`, where an engine makes a difference. */
+  readonly functional?: boolean;
   readonly optimizer: OptimizerSpec;
-  /** Whether the accuracy of the batch is computed too. */
-  readonly accuracy: boolean;
 }
 
 /** The line y = W·x + b fitted with the peer's automatic differentiation alone: no layers, no optimizer. */
@@ -44,6 +72,28 @@ export interface MatMulTask {
   readonly size: number;
 }
 
+/** y = conv(x, k), padding 'same', and from a given gradient of y those of x and k. */
+export interface ConvolutionTask {
+  readonly kind: 'convolution';
+  readonly batch: number;
+  readonly channels: number;
+  /** Height and width of the images. */
+  readonly size: number;
+  readonly filters: number;
+  /** Height and width of the windows. */
+  readonly window: number;
+}
+
+/** h = LSTM(x), all steps, and from a given gradient of h those of the kernel, the recurrent kernel and the bias. */
+export interface LSTMTask {
+  readonly kind: 'lstm';
+  readonly batch: number;
+  readonly time: number;
+  readonly inputs: number;
+  readonly units: number;
+  readonly weights: readonly WeightSpec[];
+}
+
 /** A Dense kernel [inputs, units] drawn from Glorot's uniform distribution. */
 export interface InitialiseTask {
   readonly kind: 'initialise';
@@ -51,86 +101,24 @@ export interface InitialiseTask {
   readonly units: number;
 }
 
-export type Task = TrainingTask | LineTask | MatMulTask | InitialiseTask;
+export type Task =
+  TrainingTask | LineTask | MatMulTask | ConvolutionTask | LSTMTask | InitialiseTask;
 
-export interface Row {
-  readonly name: string;
-  readonly task: Task;
-  /** Left out of `--short`, which must end in time for CI. */
-  readonly long?: boolean;
-}
-
-/** Rows that are measured in one process of each peer and printed in one table. */
-export interface Group {
-  /** The key in the JSON file. */
-  readonly name: string;
-  readonly title: string;
-  readonly unit: 'ms' | 'GFLOP/s';
-  readonly rows: readonly Row[];
-  /** Each row in a fresh process: in a real run nothing else has been through the engine's compiler either. */
-  readonly separate: boolean;
-}
-
-const classifier: TrainingTask = {
-  kind: 'training',
-  batch: 32,
-  batches: 32,
-  inputs: 784,
-  layers: [
-    { kind: 'dense', units: 32 },
-    { kind: 'activation', activation: 'relu' },
-    { kind: 'dense', units: 10 },
-    { kind: 'activation', activation: 'softmax' },
-  ],
-  loss: 'categoricalCrossentropy',
-  optimizer: { kind: 'rmsprop', learningRate: 0.001, rho: 0.9, epsilon: 1e-8 },
-  accuracy: true,
-};
-
-const regressor: TrainingTask = {
-  kind: 'training',
-  batch: 160,
-  batches: 1,
-  inputs: 1,
-  layers: [{ kind: 'dense', units: 1 }],
-  loss: 'meanSquaredError',
-  optimizer: { kind: 'sgd', learningRate: 0.01 },
-  accuracy: false,
-};
-
-export const groups: readonly Group[] = [
-  {
-    name: 'programs',
-    title: 'One training step',
-    unit: 'ms',
-    separate: true,
-    rows: [
-      { name: 'regressor', task: regressor },
-      { name: 'regressor-autograd', task: { kind: 'line', batch: 160, learningRate: 0.01 } },
-      { name: 'classifier', task: classifier },
-    ],
-  },
-  {
-    name: 'matmul',
-    title: 'Matrix multiplication, n x n in float32',
-    unit: 'GFLOP/s',
-    separate: false,
-    rows: [128, 256, 512, 1024].map((size) => ({
-      name: String(size),
-      task: { kind: 'matmul', size },
-      long: size > 512,
-    })),
-  },
-  {
-    name: 'initialise',
-    title: 'Initialising weights',
-    unit: 'ms',
-    separate: true,
-    rows: [{ name: 'glorot-3136x1024', task: { kind: 'initialise', inputs: 3136, units: 1024 } }],
-  },
-];
-
-/** Multiply-adds count twice, as usual. */
+/** Adding and multiplying count one each, as usual. null where nobody counts. */
 export function flops(task: Task): number | null {
-  return task.kind === 'matmul' ? 2 * task.size ** 3 : null;
+  switch (task.kind) {
+    case 'matmul':
+      return 2 * task.size ** 3;
+    case 'convolution': {
+      const { batch, channels, size, filters, window } = task;
+      return 3 * 2 * batch * filters * size ** 2 * channels * window ** 2;
+    }
+    case 'lstm': {
+      // Forward; x·ᵀ and h·ᵀ for the weights; back through the recurrent kernel alone, as x wants no gradient.
+      const { batch, time, inputs, units } = task;
+      return 2 * batch * time * 4 * units * (2 * (inputs + units) + units);
+    }
+    default:
+      return null;
+  }
 }

@@ -4,71 +4,128 @@
 import { createRequire } from 'node:module';
 import {
   Activation,
+  Adam,
+  Conv2D,
   Dense,
+  Flatten,
+  Input,
+  LSTM,
+  MaxPooling2D,
+  Model,
   RMSprop,
   SGD,
   Sequential,
+  SimpleRNN,
+  TimeDistributed,
   gradients,
   ops,
   tensor,
   variable,
   type Layer,
   type Optimizer,
+  type Tensor,
+  type Variable,
 } from 'tapegrad';
 import { ops as tensorOps } from '@tapegrad/tensor';
-import { batchOf, initialWeights, outputsOf, uniform } from '../numbers.js';
+import {
+  batchOf,
+  batchShapes,
+  convolutionData,
+  draw,
+  energy,
+  lstmData,
+  uniform,
+} from '../numbers.js';
 import type { Work } from '../protocol.js';
 import type {
+  ConvolutionTask,
   InitialiseTask,
+  LSTMTask,
   LayerSpec,
   LineTask,
   MatMulTask,
   OptimizerSpec,
-  Task,
   TrainingTask,
 } from '../tasks.js';
-import { serve } from '../worker.js';
+import { serve, threads } from '../worker.js';
+import { start, type Mode } from './tapegrad-engine.js';
 
-function build(task: Task): () => Work {
-  switch (task.kind) {
-    case 'training':
-      return training(task);
-    case 'line':
-      return line(task);
-    case 'matmul':
-      return matmul(task);
-    case 'initialise':
-      return initialise(task);
+const engine = await start((process.argv[2] ?? 'default') as Mode, threads);
+
+const made = ({ values, shape }: { values: Float32Array; shape: readonly number[] }): Tensor =>
+  tensor(values, { shape: [...shape] });
+
+const weightsOf = ({ weights }: TrainingTask | LSTMTask): Tensor[] =>
+  weights.map((spec) => made({ values: draw(spec), shape: spec.shape }));
+
+const numbersOf = (x: Variable): ArrayLike<number> => x.value.reshape([-1]).toArray() as number[];
+
+function layerOf(spec: LayerSpec, shape: { batchInputShape?: number[] }): Layer {
+  switch (spec.kind) {
+    case 'dense':
+      return new Dense(spec.units, shape);
+    case 'activation':
+      return new Activation(spec.activation, shape);
+    case 'conv':
+      return new Conv2D(spec.filters, spec.size, {
+        padding: 'same',
+        dataFormat: 'channelsFirst',
+        ...shape,
+      });
+    case 'pool':
+      return new MaxPooling2D(2, { strides: 2, padding: 'same', dataFormat: 'channelsFirst' });
+    case 'flatten':
+      return new Flatten();
+    case 'simpleRNN':
+      return new SimpleRNN(spec.units, { unroll: true, ...shape });
+    case 'lstm':
+      return new LSTM(spec.units, { returnSequences: true, stateful: true, ...shape });
+    case 'timeDense':
+      return new TimeDistributed(new Dense(spec.units));
   }
 }
 
-function layerOf(spec: LayerSpec): Layer {
-  return spec.kind === 'dense' ? new Dense(spec.units) : new Activation(spec.activation);
+function optimizerOf(spec: OptimizerSpec): Optimizer {
+  switch (spec.kind) {
+    case 'sgd':
+      return new SGD({ learningRate: spec.learningRate });
+    case 'rmsprop': {
+      const { learningRate, rho, epsilon } = spec;
+      return new RMSprop({ learningRate, rho, epsilon });
+    }
+    case 'adam': {
+      const { learningRate, epsilon } = spec;
+      return new Adam({ learningRate, epsilon });
+    }
+  }
 }
 
-function optimizerOf(spec: OptimizerSpec): Optimizer {
-  const { kind, ...settings } = spec;
-  return kind === 'sgd' ? new SGD(settings) : new RMSprop(settings);
+function modelOf({ layers, batch, inputShape, functional }: TrainingTask): Sequential | Model {
+  if (functional !== true) {
+    const shape = { batchInputShape: [batch, ...inputShape] };
+    return new Sequential(layers.map((spec, i) => layerOf(spec, i === 0 ? shape : {})));
+  }
+  const inputs = Input({ shape: [...inputShape] });
+  let outputs = inputs;
+  for (const spec of layers) outputs = layerOf(spec, {}).apply(outputs);
+  return new Model({ inputs, outputs });
 }
 
 function training(task: TrainingTask): () => Work {
+  const shapes = batchShapes(task);
   const batches = Array.from({ length: task.batches }, (_, i) => {
     const { x, y } = batchOf(task, i);
-    return {
-      x: tensor(x, { shape: [task.batch, task.inputs] }),
-      y: tensor(y, { shape: [task.batch, outputsOf(task)] }),
-    };
+    return { x: tensor(x, { shape: shapes.x }), y: tensor(y, { shape: shapes.y }) };
   });
+  const classes = task.target === 'classes';
   return () => {
-    const model = new Sequential(task.layers.map(layerOf));
-    model.ensureBuilt([null, task.inputs]);
-    model.setWeights(
-      initialWeights(task).map(({ shape, values }) => tensor(values, { shape: [...shape] })),
-    );
+    const model = modelOf(task);
+    model.setWeights(weightsOf(task));
     model.compile({
-      loss: task.loss,
+      loss: classes ? 'categoricalCrossentropy' : 'meanSquaredError',
       optimizer: optimizerOf(task.optimizer),
-      metrics: task.accuracy ? ['accuracy'] : [],
+      metrics: classes ? ['accuracy'] : [],
+      ...engine.compileOptions,
     });
     let next = 0;
     let loss = NaN;
@@ -121,6 +178,39 @@ function matmul({ size }: MatMulTask): () => Work {
   };
 }
 
+function convolution(task: ConvolutionTask): () => Work {
+  const data = convolutionData(task);
+  const dy = made(data.dy);
+  return () => {
+    const [x, kernel] = [variable(made(data.x)), variable(made(data.kernel))];
+    let results: Variable[] = [];
+    return {
+      step() {
+        const y = ops.conv(x, kernel, { padding: 'same', dataFormat: 'channelsFirst' });
+        results = [y, ...gradients([y], [x, kernel], [dy])];
+      },
+      result: () => energy(...results.map(numbersOf)),
+    };
+  };
+}
+
+function lstm(task: LSTMTask): () => Work {
+  const data = lstmData(task);
+  const [x, dh] = [made(data.x), made(data.dh)];
+  return () => {
+    const layer = new LSTM(task.units, { returnSequences: true });
+    layer.ensureBuilt([task.batch, task.time, task.inputs]);
+    layer.setWeights(weightsOf(task));
+    let results: Variable[] = [];
+    return {
+      step() {
+        results = gradients([layer.apply(x)], layer.trainableWeights, [dh]);
+      },
+      result: () => energy(...results.map(numbersOf)),
+    };
+  };
+}
+
 function initialise({ inputs, units }: InitialiseTask): () => Work {
   return () => ({
     step() {
@@ -132,4 +222,7 @@ function initialise({ inputs, units }: InitialiseTask): () => Work {
 
 const require = createRequire(import.meta.url);
 const { version } = require('tapegrad/package.json') as { version: string };
-await serve({ tapegrad: version }, build);
+await serve(
+  { tapegrad: version, ...engine.versions },
+  { training, line, matmul, convolution, lstm, initialise },
+);

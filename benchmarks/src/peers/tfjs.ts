@@ -5,64 +5,109 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-cpu';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
-import { batchOf, initialWeights, outputsOf, uniform } from '../numbers.js';
+import {
+  batchOf,
+  batchShapes,
+  convolutionData,
+  draw,
+  energy,
+  lstmData,
+  uniform,
+} from '../numbers.js';
 import type { Work } from '../protocol.js';
 import type {
+  ConvolutionTask,
   InitialiseTask,
+  LSTMTask,
   LayerSpec,
   LineTask,
   MatMulTask,
   OptimizerSpec,
-  Task,
   TrainingTask,
 } from '../tasks.js';
-import { serve } from '../worker.js';
+import { serve, threads } from '../worker.js';
 
-function build(task: Task): () => Work {
-  switch (task.kind) {
-    case 'training':
-      return training(task);
-    case 'line':
-      return line(task);
-    case 'matmul':
-      return matmul(task);
-    case 'initialise':
-      return initialise(task);
+interface Data {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
+
+const made = ({ values, shape }: Data): tf.Tensor => tf.tensor(values, [...shape]);
+
+const weightsOf = ({ weights }: TrainingTask | LSTMTask): tf.Tensor[] =>
+  weights.map((spec) => made({ values: draw(spec), shape: spec.shape }));
+
+/**
+ * Weights are set before the first step. The orthogonal ones that are the default call operations as methods, and the module that
+ * adds these to tensors is not one that Node can load.
+ */
+const recurrent = { recurrentInitializer: 'glorotUniform' } as const;
+
+function layerOf(spec: LayerSpec, shape: { batchInputShape?: number[] }): layers.layers.Layer {
+  const images = { padding: 'same', dataFormat: 'channelsFirst' } as const;
+  switch (spec.kind) {
+    case 'dense':
+      return layers.layers.dense({ units: spec.units, ...shape });
+    case 'activation':
+      return layers.layers.activation({ activation: spec.activation, ...shape });
+    case 'conv':
+      return layers.layers.conv2d({
+        filters: spec.filters,
+        kernelSize: spec.size,
+        ...images,
+        ...shape,
+      });
+    case 'pool':
+      return layers.layers.maxPooling2d({ poolSize: 2, strides: 2, ...images });
+    case 'flatten':
+      return layers.layers.flatten();
+    case 'simpleRNN':
+      return layers.layers.simpleRNN({ units: spec.units, unroll: true, ...recurrent, ...shape });
+    case 'lstm':
+      return layers.layers.lstm({
+        units: spec.units,
+        returnSequences: true,
+        stateful: true,
+        recurrentActivation: 'sigmoid',
+        ...recurrent,
+        ...shape,
+      });
+    case 'timeDense':
+      return layers.layers.timeDistributed({ layer: layers.layers.dense({ units: spec.units }) });
   }
 }
 
-function layerOf(spec: LayerSpec, inputs: number | null): layers.layers.Layer {
-  const inputShape = inputs === null ? undefined : [inputs];
-  return spec.kind === 'dense'
-    ? layers.layers.dense({ units: spec.units, inputShape })
-    : layers.layers.activation({ activation: spec.activation, inputShape });
-}
-
 function optimizerOf(spec: OptimizerSpec): tf.Optimizer {
-  return spec.kind === 'sgd'
-    ? tf.train.sgd(spec.learningRate)
-    : tf.train.rmsprop(spec.learningRate, spec.rho, 0, spec.epsilon);
+  switch (spec.kind) {
+    case 'sgd':
+      return tf.train.sgd(spec.learningRate);
+    case 'rmsprop':
+      return tf.train.rmsprop(spec.learningRate, spec.rho, 0, spec.epsilon);
+    case 'adam':
+      return tf.train.adam(spec.learningRate, 0.9, 0.999, spec.epsilon);
+  }
 }
 
 function training(task: TrainingTask): () => Work {
+  const shapes = batchShapes(task);
   const batches = Array.from({ length: task.batches }, (_, i) => {
     const { x, y } = batchOf(task, i);
-    return {
-      x: tf.tensor(x, [task.batch, task.inputs]),
-      y: tf.tensor(y, [task.batch, outputsOf(task)]),
-    };
+    return { x: tf.tensor(x, shapes.x), y: tf.tensor(y, shapes.y) };
   });
+  const classes = task.target === 'classes';
   return () => {
     const model = layers.sequential({
-      layers: task.layers.map((spec, i) => layerOf(spec, i === 0 ? task.inputs : null)),
+      layers: task.layers.map((spec, i) =>
+        layerOf(spec, i === 0 ? { batchInputShape: shapes.x } : {}),
+      ),
     });
-    model.setWeights(
-      initialWeights(task).map(({ shape, values }) => tf.tensor(values, [...shape])),
-    );
+    const weights = weightsOf(task);
+    model.setWeights(weights);
+    tf.dispose(weights);
     model.compile({
-      loss: task.loss,
+      loss: classes ? 'categoricalCrossentropy' : 'meanSquaredError',
       optimizer: optimizerOf(task.optimizer),
-      metrics: task.accuracy ? ['accuracy'] : [],
+      metrics: classes ? ['accuracy'] : [],
     });
     let next = 0;
     let loss = NaN;
@@ -74,6 +119,7 @@ function training(task: TrainingTask): () => Work {
         loss = Array.isArray(logs) ? logs[0] : logs;
       },
       result: () => loss,
+      end: () => model.dispose(),
     };
   };
 }
@@ -116,6 +162,65 @@ function matmul({ size }: MatMulTask): () => Work {
         c = tf.matMul(a, b);
       },
       result: () => c?.dataSync()[size * size - 1] ?? NaN,
+      end: () => c?.dispose(),
+    };
+  };
+}
+
+/** With channels last, which is what its backends compute with. */
+function convolution(task: ConvolutionTask): () => Work {
+  const data = convolutionData(task);
+  const channelsLast = (given: Data): tf.Tensor4D =>
+    tf.tidy(() => tf.transpose(made(given) as tf.Tensor4D, [0, 2, 3, 1]));
+  const [x, dy, kernel] = [channelsLast(data.x), channelsLast(data.dy), made(data.kernel)];
+  const gradientsOf = tf.valueAndGrads((a, k) =>
+    tf.conv2d(a as tf.Tensor4D, k as tf.Tensor4D, 1, 'same'),
+  );
+  return () => {
+    let results: tf.Tensor[] = [];
+    return {
+      step() {
+        tf.dispose(results);
+        const { value, grads } = gradientsOf([x, kernel], dy);
+        results = [value, ...grads];
+      },
+      result: () => energy(...results.map((t) => t.dataSync())),
+      end: () => tf.dispose(results),
+    };
+  };
+}
+
+function lstm(task: LSTMTask): () => Work {
+  const data = lstmData(task);
+  const [x, dh] = [made(data.x), made(data.dh)];
+  return () => {
+    const layer = layers.layers.lstm({
+      units: task.units,
+      returnSequences: true,
+      recurrentActivation: 'sigmoid',
+      ...recurrent,
+    });
+    tf.dispose(layer.apply(x) as tf.Tensor); // builds it
+    const weights = weightsOf(task);
+    layer.setWeights(weights);
+    tf.dispose(weights);
+    const variables = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    let results: tf.Tensor[] = [];
+    return {
+      step() {
+        tf.dispose(results);
+        const { value, grads } = tf.variableGrads(
+          () => tf.sum(tf.mul(layer.apply(x) as tf.Tensor, dh)),
+          variables,
+        );
+        value.dispose();
+        results = Object.values(grads);
+      },
+      result: () => energy(...results.map((t) => t.dataSync())),
+      end() {
+        tf.dispose(results);
+        layer.dispose();
+      },
     };
   };
 }
@@ -132,7 +237,11 @@ function initialise({ inputs, units }: InitialiseTask): () => Work {
 }
 
 const backend = process.argv[2];
-if (backend === 'wasm') setThreadsCount(1);
+// In Node the backend has one thread whatever is set: its threaded build is for browsers.
+if (backend === 'wasm') setThreadsCount(threads);
 if (!(await tf.setBackend(backend)))
   throw new Error(`tfjs: the backend '${backend}' did not start`);
-await serve({ tfjs: backend === 'wasm' ? version_wasm : tf.version_core }, build);
+await serve(
+  { tfjs: backend === 'wasm' ? version_wasm : tf.version_core },
+  { training, line, matmul, convolution, lstm, initialise },
+);

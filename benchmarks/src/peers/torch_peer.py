@@ -1,86 +1,102 @@
-"""PyTorch on one thread: the protocol of protocol.ts and the tasks of tasks.ts."""
-
-import itertools
-import json
-import platform
-import sys
-import time
+"""PyTorch: the tasks of tasks.ts."""
 
 import numpy
 import torch
 from torch import nn
 
-CHECKED_STEPS = 10
+from common import (
+    THREADS,
+    batch_of,
+    convolution_data,
+    cycle,
+    draw,
+    energy,
+    lstm_data,
+    serve,
+    uniform,
+)
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
-def uniform(stream, count, low=0.0, high=1.0):
-    """As in numbers.ts: a hash of 0 ... count - 1, in 32 bits."""
-    mask = numpy.uint64(0xFFFFFFFF)
-
-    def imul(a, b):
-        return a * numpy.uint64(b) & mask
-
-    i = numpy.arange(1, count + 1, dtype=numpy.uint64)
-    h = imul(i, 2654435761) ^ numpy.uint64((stream + 1) * 2246822519 & 0xFFFFFFFF)
-    h = imul(h ^ (h >> numpy.uint64(15)), 2246822519)
-    h = imul(h ^ (h >> numpy.uint64(13)), 3266489917)
-    h = h ^ (h >> numpy.uint64(16))
-    return (low + (high - low) * (h / 2.0**32)).astype(numpy.float32)
+def fill(parameter, values):
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(numpy.ascontiguousarray(values)))
 
 
-def batch_of(task, index):
-    """Inputs [batch, inputs] and targets: numbers [batch, 1], or the classes' numbers [batch] as PyTorch has them."""
-    batch, inputs = task["batch"], task["inputs"]
-    noise = uniform(2 * index + 1, batch)
-    if task["loss"] == "meanSquaredError":
-        x = uniform(2 * index, batch * inputs, -1, 1).reshape(batch, inputs)
-        y = (0.5 * x[:, 0] + 2 + 0.1 * (noise - 0.5)).astype(numpy.float32).reshape(batch, 1)
-        return torch.from_numpy(x), torch.from_numpy(y)
-    classes = [layer["units"] for layer in task["layers"] if layer["kind"] == "dense"][-1]
-    x = uniform(2 * index, batch * inputs).reshape(batch, inputs)
-    y = numpy.floor(noise.astype(numpy.float64) * classes).astype(numpy.int64)
-    return torch.from_numpy(x), torch.from_numpy(y)
+class Recurrent(nn.Module):
+    """A recurrent layer with one bias, as Keras has it: PyTorch's second one stays zero. Gates have the same order."""
+
+    def __init__(self, make, units, kernel, recurrent, bias, sequences, stateful):
+        super().__init__()
+        self.cell = make(kernel.shape[0], units, batch_first=True)
+        self.sequences, self.stateful, self.state = sequences, stateful, None
+        fill(self.cell.weight_ih_l0, kernel.T)
+        fill(self.cell.weight_hh_l0, recurrent.T)
+        fill(self.cell.bias_ih_l0, bias)
+        fill(self.cell.bias_hh_l0, numpy.zeros_like(bias))
+        self.cell.bias_hh_l0.requires_grad_(False)
+
+    def forward(self, x):
+        y, state = self.cell(x, self.state)
+        if self.stateful:
+            self.state = tuple(part.detach() for part in state)
+        return y if self.sequences else y[:, -1]
+
+
+def layer_of(spec, weights):
+    """The layer with the next weights. None for a softmax, which is left to PyTorch's cross_entropy."""
+    kind = spec["kind"]
+    if kind == "activation":
+        return ACTIVATIONS[spec["activation"]]() if spec["activation"] in ACTIVATIONS else None
+    if kind == "pool":
+        return nn.MaxPool2d(2)
+    if kind == "flatten":
+        return nn.Flatten()
+    kernel = next(weights)
+    if kind == "simpleRNN":
+        return Recurrent(nn.RNN, spec["units"], kernel, next(weights), next(weights), False, False)
+    if kind == "lstm":
+        return Recurrent(nn.LSTM, spec["units"], kernel, next(weights), next(weights), True, True)
+    if kind == "conv":
+        size, _, channels, filters = kernel.shape
+        layer = nn.Conv2d(channels, filters, size, padding=size // 2)
+        fill(layer.weight, kernel.transpose(3, 2, 0, 1))
+    else:  # dense, timeDense
+        layer = nn.Linear(*kernel.shape)
+        fill(layer.weight, kernel.T)
+    fill(layer.bias, next(weights))
+    return layer
 
 
 def model_of(task):
-    """The layers with the initial weights of numbers.ts. A last softmax is left to PyTorch's cross_entropy."""
-    layers, inputs, stream = [], task["inputs"], 1_000_000
-    for spec in task["layers"]:
-        if spec["kind"] == "activation":
-            if spec["activation"] == "relu":
-                layers.append(nn.ReLU())
-            continue
-        units = spec["units"]
-        layer = nn.Linear(inputs, units)
-        limit = (6 / (inputs + units)) ** 0.5
-        kernel = uniform(stream, inputs * units, -limit, limit).reshape(inputs, units)
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(kernel).T)
-            layer.bias.zero_()
-        layers.append(layer)
-        inputs, stream = units, stream + 2
-    return nn.Sequential(*layers)
+    weights = iter([draw(spec) for spec in task["weights"]])
+    layers = [layer_of(spec, weights) for spec in task["layers"]]
+    return nn.Sequential(*[layer for layer in layers if layer is not None])
 
 
 def optimizer_of(spec, parameters):
+    rate = spec["learningRate"]
     if spec["kind"] == "sgd":
-        return torch.optim.SGD(parameters, lr=spec["learningRate"])
-    return torch.optim.RMSprop(
-        parameters, lr=spec["learningRate"], alpha=spec["rho"], eps=spec["epsilon"]
-    )
+        return torch.optim.SGD(parameters, lr=rate)
+    if spec["kind"] == "adam":
+        return torch.optim.Adam(parameters, lr=rate, eps=spec["epsilon"])
+    return torch.optim.RMSprop(parameters, lr=rate, alpha=spec["rho"], eps=spec["epsilon"])
 
 
 class Training:
     def __init__(self, task):
         self.task = task
-        self.batches = [batch_of(task, i) for i in range(task["batches"])]
-        regression = task["loss"] == "meanSquaredError"
-        self.loss = nn.functional.mse_loss if regression else nn.functional.cross_entropy
+        arrays = [batch_of(task, i) for i in range(task["batches"])]
+        self.batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in arrays]
+        self.classes = task["target"] == "classes"
+        self.loss = nn.functional.cross_entropy if self.classes else nn.functional.mse_loss
 
     def begin(self):
         self.model = model_of(self.task)
-        self.optimizer = optimizer_of(self.task["optimizer"], self.model.parameters())
-        self.next = itertools.cycle(self.batches)
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = optimizer_of(self.task["optimizer"], parameters)
+        self.next = cycle(self.batches)
         self.last = float("nan")
 
     def step(self):
@@ -91,7 +107,7 @@ class Training:
         loss.backward()
         self.optimizer.step()
         self.last = loss.item()
-        if self.task["accuracy"]:
+        if self.classes:
             self.accuracy = (output.argmax(1) == y).float().mean().item()
 
     def result(self):
@@ -100,8 +116,7 @@ class Training:
 
 class Line:
     def __init__(self, task):
-        values = uniform(0, task["batch"], -1, 1).reshape(-1, 1)
-        self.x = torch.from_numpy(values)
+        self.x = torch.from_numpy(uniform(0, (task["batch"], 1), -1, 1))
         self.y = 0.5 * self.x + 2
         self.rate = task["learningRate"]
 
@@ -125,8 +140,7 @@ class Line:
 class MatMul:
     def __init__(self, task):
         n = task["size"]
-        self.a = torch.from_numpy(uniform(0, n * n, -1, 1).reshape(n, n))
-        self.b = torch.from_numpy(uniform(1, n * n, -1, 1).reshape(n, n))
+        self.a, self.b = (torch.from_numpy(uniform(i, (n, n), -1, 1)) for i in (0, 1))
 
     def begin(self):
         pass
@@ -136,6 +150,43 @@ class MatMul:
 
     def result(self):
         return self.c[-1, -1].item()
+
+
+class Convolution:
+    def __init__(self, task):
+        x, kernel, dy = convolution_data(task)
+        self.padding = task["window"] // 2
+        self.x = torch.from_numpy(x).requires_grad_()
+        kernel = numpy.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        self.kernel = torch.from_numpy(kernel).requires_grad_()
+        self.dy = torch.from_numpy(dy)
+
+    def begin(self):
+        pass
+
+    def step(self):
+        y = nn.functional.conv2d(self.x, self.kernel, padding=self.padding)
+        self.results = (y, *torch.autograd.grad(y, (self.x, self.kernel), self.dy))
+
+    def result(self):
+        return energy(*[array.detach().numpy() for array in self.results])
+
+
+class LSTM:
+    def __init__(self, task):
+        self.x, self.dh = (torch.from_numpy(array) for array in lstm_data(task))
+        weights = [draw(spec) for spec in task["weights"]]
+        self.layer = Recurrent(nn.LSTM, task["units"], *weights, True, False)
+        self.parameters = [p for p in self.layer.parameters() if p.requires_grad]
+
+    def begin(self):
+        pass
+
+    def step(self):
+        self.results = torch.autograd.grad(self.layer(self.x), self.parameters, self.dh)
+
+    def result(self):
+        return energy(*[array.numpy() for array in self.results])
 
 
 class Initialise:
@@ -152,51 +203,15 @@ class Initialise:
         return None
 
 
-KINDS = {"training": Training, "line": Line, "matmul": MatMul, "initialise": Initialise}
-
-
-def repeat(work, seconds):
-    step, clock = work.step, time.perf_counter
-    start = clock()
-    end = start + seconds
-    repetitions = 0
-    while True:
-        step()
-        repetitions += 1
-        now = clock()
-        if now >= end:
-            return {"ms": (now - start) * 1000 / repetitions, "repetitions": repetitions}
-
-
-def prepare(work, task, seconds):
-    work.begin()
-    for _ in range(CHECKED_STEPS if task["kind"] in ("training", "line") else 1):
-        work.step()
-    check = work.result()
-    repeat(work, seconds)
-    return {"check": check}
-
-
-def send(message):
-    print(json.dumps(message), flush=True)
-
-
-def main():
-    torch.set_num_threads(1)
-    send({"versions": {"torch": torch.__version__, "python": platform.python_version()}})
-    work = None
-    for line in iter(sys.stdin.readline, ""):
-        request = json.loads(line)
-        try:
-            if request["do"] == "prepare":
-                task = request["task"]
-                work = KINDS[task["kind"]](task)
-                send(prepare(work, task, request["seconds"]))
-            else:
-                work.begin()
-                send(repeat(work, request["seconds"]))
-        except Exception as error:  # whatever it is, the harness prints it
-            send({"error": f"{type(error).__name__}: {error}"})
-
-
-main()
+torch.set_num_threads(THREADS)
+serve(
+    {"torch": torch.__version__},
+    {
+        "training": Training,
+        "line": Line,
+        "matmul": MatMul,
+        "convolution": Convolution,
+        "lstm": LSTM,
+        "initialise": Initialise,
+    },
+)
