@@ -127,6 +127,16 @@ export function shuffle32(
 
 export const i32x4 = {
   splat: unary('i32x4.splat', 17, 'i32', 'v128', SIMD),
+  /** The same constant in all lanes. */
+  const: (value: number): Expr<'v128'> => {
+    const lane = [value, value >> 8, value >> 16, value >> 24].map((byte) => byte & 0xff);
+    return plain(
+      'v128.const',
+      [...opcode(SIMD, 12), ...lane, ...lane, ...lane, ...lane],
+      [],
+      'v128',
+    )();
+  },
   extract_lane: extract('i32x4.extract_lane', 27, 'i32'),
   replace_lane: replace('i32x4.replace_lane', 28, 'i32'),
   eq: v2('i32x4.eq', 55),

@@ -1,0 +1,266 @@
+/**
+ * Elementary functions of four float32 lanes.
+ *
+ * Method: argument reduction after Cody & Waite ("Software Manual for the Elementary Functions", 1980), then a polynomial that
+ * is best in the sense of Chebyshev on what is left, found by Remez's exchange in 50 digits and rounded to float32; for
+ * logarithms the form of Tang ("Table-driven implementation of the logarithm function", 1990) that fdlibm's e_log.c and
+ * s_log1p.c use. The bounds below hold against float64 for every argument: subnormal numbers, −0, infinities, NaN; tests
+ * assert them.
+ *
+ * | function | range of the polynomial | its error | result within |
+ * |---|---|---|---|
+ * | exp, expm1 | −ln 2 / 2 ≤ r ≤ ln 2 / 2, degree 6 | 2^−26 of e^r − 1 | 1.5 ulp, 2 ulp |
+ * | tanh, sigmoid | the same | the same | 2 ulp, 2 ulp |
+ * | log, log1p | √½ ≤ m < √2, s = (m − 1)/(m + 1), degree 7 in s | 2^−30 | 1 ulp, 1 ulp |
+ * | softplus | by exp and log1p | | 2 ulp |
+ *
+ * Each function exists twice: `emitExp(f, m, x)` appends the code where it is called, for loops that are hot: its constants
+ * stay in registers or on the stack; `expF32x4(m, shared)` is a function of the module, for code that must be small.
+ */
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler.js';
+import type { Expr } from './code.js';
+import { i32 } from './instructions.js';
+import type { SharedFunctions } from './kernel.js';
+import { f32x4, i32x4, v128 } from './simd.js';
+
+type Vector = Expr<'v128'>;
+
+/** Appends code to f, and gives the expression of the result. It is to be used once, or put into a variable. */
+export type EmitF32x4 = (f: FunctionBuilder, m: ModuleBuilder, x: Vector) => Vector;
+
+/** A function of the module from four numbers to four. */
+export type FunctionF32x4 = (
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+) => FunctionRef<readonly ['v128'], 'v128'>;
+
+/** a·b + c in float32, fused where the module may and the machine can. */
+export function madd(m: ModuleBuilder, a: Vector, b: Vector, c: Vector): Vector {
+  return m.relaxed ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** c₀ + c₁·x + c₂·x² + … by Horner's rule. */
+function polynomial(m: ModuleBuilder, x: Vector, coefficients: readonly number[]): Vector {
+  return coefficients
+    .map((c) => f32x4.const(c))
+    .reduceRight((sum: Vector, c) => madd(m, sum, x, c));
+}
+
+const one = f32x4.const(1);
+const zero = v128.zero();
+const SIGN = i32x4.const(-0x80000000);
+
+const LOG2_E = 1.4426950408889634;
+/** ln 2 in two parts. The first has 15 bits: a multiple of up to 8 bits is exact. */
+const LN2_HIGH = 0.693145751953125;
+const LN2_LOW = 1.428606820309417e-6;
+
+/** (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2; error 1.4e-8 / r. */
+const EXP = [
+  0.5000000061727444, 0.16666543122993038, 0.04166628251446676, 0.008366571363830054,
+  0.0013946424653151718,
+];
+
+/** ln((1 + s) / (1 − s)) = 2s + s·z·(…) with z = s², s ≤ 3 − 2√2; error 2^−30 of the whole. */
+const LOG = [0.6666677671710177, 0.3997749558025566, 0.2987307312266];
+
+/** Adding and subtracting this rounds to a whole number, which stands in the last bits of the sum. */
+const ROUND = 12582912;
+const ROUND_BITS = 0x4b400000;
+
+interface Reduced {
+  /** The sum with ROUND: its bits, shifted to the left by 23, are those of n as an exponent. */
+  readonly shifted: Local<'v128'>;
+  /** e^r − 1 */
+  readonly p: Local<'v128'>;
+}
+
+/** x = n·ln 2 + r with |r| ≤ ln 2 / 2, and e^r − 1 = r + r²·q(r). */
+function reduce(f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>): Reduced {
+  const shifted = f.local('v128', madd(m, x, f32x4.const(LOG2_E), f32x4.const(ROUND)));
+  const n = f.local('v128', f32x4.sub(shifted, f32x4.const(ROUND)));
+  const high = madd(m, n, f32x4.const(-LN2_HIGH), x);
+  const r = f.local('v128', madd(m, n, f32x4.const(-LN2_LOW), high));
+  const p = f.local('v128', madd(m, f32x4.mul(r, r), polynomial(m, r, EXP), r));
+  return { shifted, p };
+}
+
+/** 2^(n + bias), where the sum is a normal exponent. */
+const powerOfTwo = (shifted: Vector, bias: number): Vector =>
+  i32x4.shl(i32x4.add(shifted, i32x4.const(127 + bias - ROUND_BITS)), i32.const(23));
+
+/**
+ * eˣ = 2ⁿ·e^r. The power is multiplied in two steps, so that it may lie above or below what an exponent can hold:
+ * the last product rounds to a subnormal number, 0 or infinity as it must.
+ */
+export const emitExp: EmitF32x4 = (f, m, x) => {
+  // The limits keep n between −150 and 128. NaN passes: pmin gives its first operand when one is NaN.
+  const limited = f32x4.pmax(f32x4.pmin(x, f32x4.const(89)), f32x4.const(-104));
+  const { shifted, p } = reduce(f, m, f.local('v128', limited));
+  const n = f.local('v128', i32x4.sub(shifted, i32x4.const(ROUND_BITS)));
+  const half = f.local('v128', i32x4.shr_s(n, i32.const(1)));
+  const scale = (exponent: Vector): Vector =>
+    i32x4.shl(i32x4.add(exponent, i32x4.const(127)), i32.const(23));
+  return f32x4.mul(f32x4.mul(f32x4.add(p, one), scale(half)), scale(i32x4.sub(n, half)));
+};
+
+/** e^x for −104 ≤ x ≤ 0 or NaN, in fewer steps: 2^(n+32) cannot overflow here. */
+function expOfNegative(f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>): Local<'v128'> {
+  const { shifted, p } = reduce(f, m, x);
+  const scaled = f32x4.mul(f32x4.add(p, one), powerOfTwo(shifted, 32));
+  return f.local('v128', f32x4.mul(scaled, f32x4.const(2 ** -32)));
+}
+
+const minusAbs = (x: Vector): Vector => v128.or(x, SIGN);
+
+/** −|x|, but not below −104, where e^x is 0. */
+const negative = (f: FunctionBuilder, x: Vector): Local<'v128'> =>
+  f.local('v128', f32x4.pmax(minusAbs(x), f32x4.const(-104)));
+
+/**
+ * σ(x) = 1 / (1 + e⁻ˣ), and e⁻ᵃ / (1 + e⁻ᵃ) for x = −a < 0: no overflow, and no 1 − … that would cancel. What the sum in the
+ * denominator loses, δ, is given back to the numerator while that is computed: e/(d + δ) ≈ (e − e·δ)/d.
+ */
+export const emitSigmoid: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  const { shifted, p } = reduce(f, m, negative(f, v));
+  const power = f.local('v128', powerOfTwo(shifted, 32));
+  const down = f32x4.const(2 ** -32);
+  const scale = (mantissa: Vector): Vector => f32x4.mul(f32x4.mul(mantissa, power), down);
+  const e = f.local('v128', scale(f32x4.add(p, one)));
+  const d = f.local('v128', f32x4.add(e, one));
+  const lost = f32x4.sub(e, f32x4.sub(d, one));
+  const numerator = scale(f32x4.add(f32x4.sub(p, lost), one));
+  return f32x4.div(v128.bitselect(numerator, one, i32x4.shr_s(v, i32.const(31))), d);
+};
+
+/**
+ * tanh a = −u / (u + 2) with u = e^(−2a) − 1 = 2ⁿ·(e^r − 1) + (2ⁿ − 1) for a = |x|, in which nothing cancels near 0; from
+ * 0.6 on the same as 1 − 2(u + 1) / (u + 2), where the quotient's error counts less. From 9.02 on the result is 1.
+ */
+export const emitTanh: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  const twice = f32x4.pmax(f32x4.mul(minusAbs(v), f32x4.const(2)), f32x4.const(-20));
+  const y = f.local('v128', twice);
+  const { shifted, p } = reduce(f, m, y);
+  const power = f.local('v128', powerOfTwo(shifted, 0));
+  // c is 1 in the second form and 0 in the first: the result is c + (p·factor + (factor + 1 − c)) / (u + 2).
+  const c = f.local('v128', v128.and(f32x4.lt(y, f32x4.const(-1.2)), one));
+  const factor = f.local('v128', f32x4.mul(power, f32x4.sub(f32x4.const(-1), c)));
+  const numerator = madd(m, p, factor, f32x4.add(factor, f32x4.sub(one, c)));
+  const denominator = madd(m, p, power, f32x4.add(power, one));
+  const value = f32x4.add(f32x4.div(numerator, denominator), c);
+  return v128.bitselect(v, value, SIGN);
+};
+
+/** eˣ − 1 = 2·(2^(n−1)·(e^r − 1) + (2^(n−1) − ½)): the doubling lets n be 128. Tiny x are their own value. */
+export const emitExpm1: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  const limited = f32x4.pmax(f32x4.pmin(v, f32x4.const(89)), f32x4.const(-18));
+  const { shifted, p } = reduce(f, m, f.local('v128', limited));
+  const power = f.local('v128', powerOfTwo(shifted, -1));
+  const halved = madd(m, p, power, f32x4.sub(power, f32x4.const(0.5)));
+  const tiny = f32x4.lt(f32x4.abs(v), f32x4.const(2 ** -26));
+  return v128.bitselect(v, f32x4.mul(halved, f32x4.const(2)), tiny);
+};
+
+/**
+ * ln(1 + f) + k·ln 2 with s = f/(2 + f), z = s²: f − (f²/2 − s·(f²/2 + z·L(z))), the order of fdlibm, in which the large
+ * part f is added last. `correction` is added to the small part.
+ */
+function logarithm(
+  f: FunctionBuilder,
+  m: ModuleBuilder,
+  part: Local<'v128'>,
+  k: Local<'v128'>,
+  correction: Vector | null,
+): Vector {
+  const s = f.local('v128', f32x4.div(part, f32x4.add(part, f32x4.const(2))));
+  const z = f.local('v128', f32x4.mul(s, s));
+  const half = f.local('v128', f32x4.mul(f32x4.mul(part, part), f32x4.const(0.5)));
+  const rest = madd(m, z, polynomial(m, z, LOG), half);
+  const low = f32x4.mul(k, f32x4.const(LN2_LOW));
+  const small = madd(m, s, rest, correction === null ? low : f32x4.add(low, correction));
+  const minus = f32x4.sub(f32x4.sub(half, small), part);
+  return f32x4.sub(f32x4.mul(k, f32x4.const(LN2_HIGH)), minus);
+}
+
+/** The bits of √½: a number's bits minus these, shifted to the right by 23, are k in x = 2^k·m with √½ ≤ m < √2. */
+const ROOT_HALF_BITS = 0x3f3504f3;
+
+/** The logarithm's values where x is not a positive finite number: −∞ at 0, NaN below, ∞ and NaN for themselves. */
+function logSpecials(value: Vector, x: Vector): Vector {
+  const notFinite = v128.not(f32x4.lt(x, f32x4.const(Infinity)));
+  const above = v128.bitselect(x, value, notFinite);
+  const atZero = v128.bitselect(f32x4.const(-Infinity), above, f32x4.eq(x, zero));
+  return v128.or(atZero, f32x4.lt(x, zero));
+}
+
+/** ln x = k·ln 2 + ln m with √½ ≤ m < √2. */
+export const emitLog: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  // Subnormal numbers are made normal first.
+  const subnormal = f.local('v128', f32x4.lt(v, f32x4.const(2 ** -126)));
+  const factor = v128.bitselect(f32x4.const(2 ** 23), one, subnormal);
+  const b = f.local('v128', f32x4.mul(v, factor));
+  const exponent = i32x4.shr_s(i32x4.sub(b, i32x4.const(ROOT_HALF_BITS)), i32.const(23));
+  const e = f.local('v128', exponent);
+  const mantissa = i32x4.sub(b, i32x4.shl(e, i32.const(23)));
+  const part = f.local('v128', f32x4.sub(mantissa, one));
+  const shift = v128.and(subnormal, i32x4.const(23));
+  const k = f.local('v128', f32x4.convert_i32x4_s(i32x4.sub(e, shift)));
+  return logSpecials(logarithm(f, m, part, k, null), v);
+};
+
+/** ln(1 + x) by u = 1 + x rounded, with what the rounding lost as a correction c/u (fdlibm, s_log1p.c). */
+export const emitLog1p: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  const u = f.local('v128', f32x4.add(v, one));
+  const e = f.local('v128', i32x4.shr_s(i32x4.sub(u, i32x4.const(ROOT_HALF_BITS)), i32.const(23)));
+  const k = f.local('v128', f32x4.convert_i32x4_s(e));
+  const none = f.local('v128', i32x4.eq(e, v128.zero()));
+  const mantissa = i32x4.sub(u, i32x4.shl(e, i32.const(23)));
+  const part = f.local('v128', v128.bitselect(v, f32x4.sub(mantissa, one), none));
+  // The greater of x and 1 comes out of the sum exactly; for k = 0 nothing was lost, since x itself is used.
+  const large = f32x4.ge(v, one);
+  const lost = v128.bitselect(
+    f32x4.sub(one, f32x4.sub(u, v)),
+    f32x4.sub(v, f32x4.sub(u, one)),
+    large,
+  );
+  const correction = v128.andnot(f32x4.div(lost, u), none);
+  const value = logarithm(f, m, part, k, correction);
+  // Tiny x are their own value, and keep the sign of −0.
+  const tiny = f32x4.lt(f32x4.abs(v), f32x4.const(2 ** -26));
+  return v128.bitselect(v, logSpecials(value, u), tiny);
+};
+
+/** ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), which cannot overflow. */
+export const emitSoftplus: EmitF32x4 = (f, m, x) => {
+  const v = f.local('v128', x);
+  const e = expOfNegative(f, m, negative(f, v));
+  const rest = emitLog1p(f, m, e);
+  return f32x4.add(f32x4.pmax(v, zero), rest);
+};
+
+const shared =
+  (name: string, emit: EmitF32x4): FunctionF32x4 =>
+  (m, functions) =>
+    functions.once(name, () =>
+      m.function(name, ['v128'], 'v128', (f, x) => f.return(emit(f, m, x))),
+    );
+
+/** eˣ */
+export const expF32x4 = shared('expF32x4', emitExp);
+/** eˣ − 1 */
+export const expm1F32x4 = shared('expm1F32x4', emitExpm1);
+/** ln x */
+export const logF32x4 = shared('logF32x4', emitLog);
+/** ln(1 + x) */
+export const log1pF32x4 = shared('log1pF32x4', emitLog1p);
+/** tanh x */
+export const tanhF32x4 = shared('tanhF32x4', emitTanh);
+/** 1 / (1 + e⁻ˣ) */
+export const sigmoidF32x4 = shared('sigmoidF32x4', emitSigmoid);
+/** ln(1 + eˣ) */
+export const softplusF32x4 = shared('softplusF32x4', emitSoftplus);

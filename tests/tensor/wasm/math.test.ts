@@ -1,0 +1,162 @@
+import { call } from '../../../packages/tensor/src/kernels/wasm/assembler.js';
+import { i32 } from '../../../packages/tensor/src/kernels/wasm/instructions.js';
+import { command, kernel, type Kernel } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
+import {
+  commandBytes,
+  detectFeatures,
+  writeCommands,
+  type Machine,
+} from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import * as math from '../../../packages/tensor/src/kernels/wasm/math.js';
+import { v128 } from '../../../packages/tensor/src/kernels/wasm/simd.js';
+import { testMachine } from '../../support/wasm.js';
+
+/** y ← f(x) by the module's function, and z ← f(x) by the code in place; n is a multiple of 4. */
+function mapKernel(name: string, f: math.FunctionF32x4, emit: math.EmitF32x4): Kernel {
+  return kernel(`test_${name}`, { x: 'i32', y: 'i32', z: 'i32', n: 'i32' }, (b, args, context) => {
+    const { x, y, z, n } = args;
+    const { m, shared } = context;
+    const f32x4 = f(m, shared);
+    const at = b.local('i32');
+    b.for(at, i32.const(0), i32.mul(n, i32.const(4)), 16, () => {
+      const value = b.local('v128', v128.load(i32.add(x, at)));
+      b.do(v128.store(i32.add(y, at), call(f32x4, value)));
+      b.do(v128.store(i32.add(z, at), emit(b, m, value)));
+    });
+  });
+}
+
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
+const softplus = (x: number): number => (x < 0 ? 0 : x) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** Name, both forms, the function in float64, and how many ulp the result may be away. */
+const FUNCTIONS = [
+  ['exp', math.expF32x4, math.emitExp, Math.exp, 1.5],
+  ['expm1', math.expm1F32x4, math.emitExpm1, Math.expm1, 2],
+  ['log', math.logF32x4, math.emitLog, Math.log, 1],
+  ['log1p', math.log1pF32x4, math.emitLog1p, Math.log1p, 1],
+  ['tanh', math.tanhF32x4, math.emitTanh, Math.tanh, 2],
+  ['sigmoid', math.sigmoidF32x4, math.emitSigmoid, logistic, 2],
+  ['softplus', math.softplusF32x4, math.emitSoftplus, softplus, 2],
+] as const;
+
+const SPECIAL = [
+  0,
+  -0,
+  Infinity,
+  -Infinity,
+  NaN,
+  -NaN,
+  1.4e-45,
+  -1.4e-45,
+  1.17549435e-38,
+  -1.17549435e-38,
+  1e-30,
+  -1e-30,
+  2 ** -24,
+  -(2 ** -24),
+  2 ** -26,
+  1,
+  -1,
+  -0.99999994,
+  -1.0000001,
+  0.70710677,
+  0.70710678,
+  1.4142135,
+  9.01,
+  9.02,
+  -17.3,
+  -17.4,
+  17.3,
+  2 ** 23,
+  2 ** 24,
+  2 ** 25,
+  88.02,
+  88.37,
+  88.722,
+  88.723,
+  88.73,
+  89,
+  90,
+  -87.33,
+  -87.34,
+  -88,
+  -103.27,
+  -103.97,
+  -103.98,
+  -104,
+  -105,
+  3.4028235e38,
+  -3.4028235e38,
+  0.6,
+  -0.6,
+];
+
+/** All kinds of float32: every 2¹⁸th bit pattern, and evenly spaced values where the functions are not trivial. */
+function samples(): Float32Array {
+  const patterns = new Uint32Array(1 << 14);
+  for (let i = 0; i < patterns.length; i++) patterns[i] = i * 262144 + ((i * 40503) & 262143);
+  const even = (count: number, from: number, to: number): number[] =>
+    Array.from({ length: count }, (_, i) => from + ((to - from) * i) / count);
+  const all = [
+    ...SPECIAL,
+    ...new Float32Array(patterns.buffer),
+    ...even(9000, -110, 95),
+    ...even(9000, -3, 3),
+    ...even(5000, 0.5, 1.6),
+  ];
+  while (all.length % 4 !== 0) all.push(0);
+  return Float32Array.from(all);
+}
+
+/** The distance from the exact value, in units of the last place of a float32 of its size. */
+function ulpsBetween(got: number, exact: number): number {
+  if (Number.isNaN(exact) || Number.isNaN(got)) return Object.is(got, exact) ? 0 : Infinity;
+  const rounded = Math.fround(exact);
+  if (Object.is(got, rounded) && !Number.isFinite(rounded)) return 0;
+  if (got === 0 && rounded === 0) return Object.is(got, rounded) ? 0 : Infinity;
+  if (!Number.isFinite(exact)) return Infinity;
+  // Infinity stands for the number after the greatest finite one.
+  const value = Number.isFinite(got) ? got : Math.sign(got) * 2 ** 128;
+  const exponent = Math.min(Math.max(Math.floor(Math.log2(Math.abs(exact))), -126), 127);
+  return Math.abs(value - exact) / 2 ** (exponent - 23);
+}
+
+const variants = detectFeatures()?.relaxed === true ? [false, true] : [false];
+
+describe.each(variants)('with fused multiply-add: %s', (relaxed) => {
+  const kernels = FUNCTIONS.map(([name, f, emit]) => mapKernel(name, f, emit));
+  const machine: Machine = testMachine(relaxed, kernels);
+  const x = samples();
+
+  test.each(FUNCTIONS.map((row, i) => [row[0], row[4], row[3], i] as const))(
+    '%s is within %s ulp of the exact value for every float32',
+    (_, bound, exact, i) => {
+      const { heap } = machine;
+      const [from, y, z] = [0, 1, 2].map(() => heap.allocate(x.byteLength).address);
+      heap.view('float32', from, x.length).set(x);
+      const commands = [command(kernels[i], { x: from, y, z, n: x.length })];
+      const list = writeCommands(machine, commands, heap.allocate(commandBytes(commands)).address);
+      machine.exports.execute(list.from, list.to, 1);
+      const called = heap.view('float32', y, x.length);
+      const inPlace = heap.view('float32', z, x.length);
+      let worst = { ulps: 0, x: 0, got: 0 };
+      let different = 0;
+      for (let k = 0; k < x.length; k++) {
+        const ulps = ulpsBetween(called[k], exact(x[k]));
+        if (ulps > worst.ulps) worst = { ulps, x: x[k], got: called[k] };
+        if (!Object.is(called[k], inPlace[k])) different++;
+      }
+      expect(different).toBe(0);
+      if (worst.ulps > bound) expect(worst).toEqual(`within ${bound} ulp`);
+    },
+  );
+});
+
+test('the measure of errors tells what is wrong', () => {
+  expect(ulpsBetween(1 + 2 ** -22, 1)).toBe(2);
+  expect(ulpsBetween(-0, 0)).toBe(Infinity);
+  expect(ulpsBetween(1, NaN)).toBe(Infinity);
+  expect(ulpsBetween(2 ** -149, 0)).toBeGreaterThan(0.5);
+  expect(ulpsBetween(Infinity, 3.4028235e38)).toBeLessThan(1.5);
+});
