@@ -2,11 +2,16 @@
 import { Dense, Sequential } from '@tapegrad/layers';
 import { full } from '@tapegrad/tensor';
 
-const model = new Sequential([
-  new Dense(500, { inputShape: [400], useBias: false, kernelInitializer: 'zeros', name: 'd' }),
-]);
-for (let value = 1; ; value++) {
-  model.setWeights([full([400, 500], value)]);
-  await model.saveWeights(process.argv[2]);
-  process.stdout.write(`${value}\n`);
+async function save(path: string, from: number): Promise<never> {
+  const model = new Sequential([
+    new Dense(500, { inputShape: [400], useBias: false, kernelInitializer: 'zeros', name: 'd' }),
+  ]);
+  for (let value = from; ; value++) {
+    model.setWeights([full([400, 500], value)]);
+    process.stdout.write(`begins ${value}\n`);
+    await model.saveWeights(path);
+    process.stdout.write(`saved ${value}\n`);
+  }
 }
+
+void save(process.argv[2], Number(process.argv[3]));

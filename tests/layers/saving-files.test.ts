@@ -1,11 +1,13 @@
 /** Models in files: whole or not at all. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, symlink, writeFile, lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Dense, FileError, ModelCheckpoint, Sequential, loadModel } from '@tapegrad/layers';
 import { FormatError, decodeSafetensors } from '@tapegrad/tensor';
+import { Numbers } from '../support/numbers.js';
 
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'saving-'))));
@@ -63,27 +65,89 @@ test('errors name the path, and leave what was there', async () => {
   expect(await readdir(folder)).toEqual(['text']);
 });
 
-test('a process killed while it saves leaves a whole file', async () => {
-  const path = join(folder, 'weights');
-  const script = fileURLToPath(new URL('save-in-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, path]);
-  let saved = 0;
-  child.stdout.on(
-    'data',
-    (data: Buffer) => (saved = Number(data.toString().trim().split('\n').at(-1))),
-  );
-  const values = new Set<number>();
-  // Read all the time while it writes, as if each moment were that of a kill; then kill it in the middle.
-  while (values.size < 4 && child.exitCode === null) {
-    const bytes = await readFile(path).catch(() => null);
-    if (bytes !== null) values.add(wholeValue(bytes));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+describe('a process killed while it saves', () => {
+  const KILLS = 15;
+  let program: string;
+
+  // One file that starts in a tenth of a second; the sources would take a second each time.
+  beforeAll(async () => {
+    program = join(await mkdtemp(join(tmpdir(), 'saving-program-')), 'save.cjs');
+    const source = fileURLToPath(new URL('save-in-process.ts', import.meta.url));
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const flags = ['--bundle', '--platform=node', '--log-level=error', `--outfile=${program}`];
+    flags.push(`--tsconfig=${join(root, 'tsconfig.json')}`);
+    await promisify(execFile)(join(root, 'node_modules/.bin/esbuild'), [source, ...flags]);
+  });
+  afterAll(() => rm(dirname(program), { recursive: true }));
+
+  /** Lets it save values from `from` on, and kills it so many milliseconds after it has begun the second. */
+  async function killAfter(path: string, from: number, delay: number): Promise<Report> {
+    const child = spawn(process.execPath, [program, path, String(from)]);
+    const report = { begun: 0, saved: 0 };
+    let text = '';
+    let timer: NodeJS.Timeout | undefined;
+    child.stdout.on('data', (data: Buffer) => {
+      text += data.toString();
+      const last = (word: string): number =>
+        Number([...text.matchAll(new RegExp(`^${word} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0);
+      [report.begun, report.saved] = [last('begins'), last('saved')];
+      if (report.begun > from) timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
+    });
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(child.signalCode).toBe('SIGKILL');
+    return report;
   }
-  child.kill('SIGKILL');
-  await new Promise((resolve) => child.once('close', resolve));
-  expect(child.signalCode).toBe('SIGKILL');
-  expect(wholeValue(await readFile(path))).toBeGreaterThanOrEqual(Math.max(saved, ...values));
-}, 60_000);
+
+  test(`leaves a whole file, the old or the new one, at any of ${KILLS} moments`, async () => {
+    const path = join(folder, 'weights');
+    const numbers = new Numbers(Date.now());
+    let from = 1;
+    let interrupted = 0;
+    // Further ones only if by chance none has come in the middle of writing.
+    for (let kill = 0; kill < KILLS || (interrupted === 0 && kill < 4 * KILLS); kill++) {
+      // A save takes some milliseconds: the moments fall into all parts of one, and into several.
+      const delay = numbers.next() * 20;
+      const { begun, saved } = await killAfter(path, from, delay);
+      const value = wholeValue(await readFile(path));
+      // The file may be in its place before the word of it has come.
+      expect(value).toBeGreaterThanOrEqual(saved);
+      expect(value).toBeLessThanOrEqual(begun);
+      const left = (await readdir(folder)).filter((name) => name !== 'weights');
+      for (const name of left) {
+        expect(name).toMatch(/^\.weights\..*\.tmp$/);
+        await rm(join(folder, name));
+      }
+      interrupted += left.length;
+      from = value + 1;
+    }
+    expect(interrupted).toBeGreaterThan(0);
+  }, 60_000);
+
+  test('is never seen half-way by who reads meanwhile', async () => {
+    const path = join(folder, 'weights');
+    const child = spawn(process.execPath, [program, path, '1']);
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const values = new Set<number>();
+    try {
+      while (values.size < 5 && child.exitCode === null) {
+        const bytes = await readFile(path).catch(() => null);
+        if (bytes !== null) values.add(wholeValue(bytes));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await closed;
+    }
+    expect(child.signalCode).toBe('SIGKILL');
+  }, 60_000);
+});
+
+interface Report {
+  /** The last value that it said it would save. */
+  begun: number;
+  /** The last value that it said it has saved. */
+  saved: number;
+}
 
 /** The one value that all weights of a whole file have. */
 function wholeValue(bytes: Uint8Array): number {
