@@ -77,7 +77,15 @@ function specOf(points: readonly Point[], peers: readonly string[]): Spec {
         tickCount: 6,
         format: '~g',
       },
-      { scale: 'y', orient: 'left', grid: true, ticks: false, domain: false, labelPadding: 8 },
+      {
+        scale: 'y',
+        orient: 'left',
+        grid: true,
+        ticks: false,
+        domain: false,
+        labelPadding: 8,
+        labelLimit: 400,
+      },
     ],
     legends: [{ fill: 'colour', shape: 'shape', orient: 'right' }],
     marks: [
