@@ -78,19 +78,42 @@ describe('side by side', () => {
   );
   const sizeOfSVG = (svg: string): number[] =>
     /width="(\d+)" height="(\d+)"/.exec(svg)!.slice(1).map(Number);
-  const placesOf = (svg: string): string[] =>
-    [...svg.matchAll(/<g transform="translate\((\d+,\d+)\)"><rect/g)].map(([, at]) => at);
+  /** Where each picture stands, and where its plane begins. */
+  const placesOf = (svg: string): number[][] =>
+    [
+      ...svg.matchAll(/<g transform="translate\((\d+),(\d+)\)"><rect[^>]*><g[^>]*\(\d+,(\d+)\)/g),
+    ].map(([, x, y, top]) => [Number(x), Number(y) + Number(top)]);
 
-  test('pictures stand in rows and columns that hold the largest of each', async () => {
-    const [[w0, h0], [w1, h1], [w2, h2]] = await Promise.all(
-      pictures.map(async (one) => sizeOfSVG(await one.toSVG())),
+  test('pictures stand in rows and columns, the planes of a row at one height', async () => {
+    const own = await Promise.all(
+      pictures.map(async (one) => {
+        const svg = await one.toSVG();
+        const [, top] = /translate\(\d+,(\d+)\)/.exec(svg)!;
+        return { size: sizeOfSVG(svg), top: Number(top) };
+      }),
     );
+    const [w0, w1, w2] = own.map(({ size }) => size[0]);
+    const below = own.map(({ size, top }) => size[1] - top);
+    const [t0, t1, t2] = own.map(({ top }) => top);
+    const [all, two] = [Math.max(t0, t1, t2), Math.max(t0, t1)];
+
     const row = await sideBySide(pictures).toSVG();
-    expect(sizeOfSVG(row)).toEqual([w0 + w1 + w2, Math.max(h0, h1, h2)]);
-    expect(placesOf(row)).toEqual(['0,0', `${w0},0`, `${w0 + w1},0`]);
+    expect(placesOf(row)).toEqual([
+      [0, all],
+      [w0, all],
+      [w0 + w1, all],
+    ]);
+    expect(sizeOfSVG(row)).toEqual([w0 + w1 + w2, all + Math.max(...below)]);
+
+    const wide = Math.max(w0, w2);
+    const high = two + Math.max(below[0], below[1]);
     const grid = await sideBySide(pictures, { columns: 2 }).toSVG();
-    expect(sizeOfSVG(grid)).toEqual([Math.max(w0, w2) + w1, Math.max(h0, h1) + h2]);
-    expect(placesOf(grid)).toEqual(['0,0', `${Math.max(w0, w2)},0`, `0,${Math.max(h0, h1)}`]);
+    expect(placesOf(grid)).toEqual([
+      [0, two],
+      [wide, two],
+      [0, high + t2],
+    ]);
+    expect(sizeOfSVG(grid)).toEqual([wide + w1, high + t2 + below[2]]);
   });
 
   test('a picture is one document with the marks of all, as PNG too', async () => {

@@ -12,7 +12,7 @@ export interface SideBySideOptions {
 
 /**
  * Several pictures as one, row by row: to compare them. Each keeps its size, its axes and its title; a column is as wide as the
- * widest of its pictures, a row as high as the highest.
+ * widest of its pictures, and the planes of a row begin at the same height.
  *
  * @throws PlotError no pictures; columns that are no whole number above 0
  *
@@ -47,25 +47,38 @@ export function sideBySide(pictures: readonly Picture[], options: SideBySideOpti
   });
 }
 
-const SVG = /^<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>([^]*)<\/svg>$/;
+/** Size and content of a picture; the plane within its axes begins where the first group is moved to. */
+const SVG =
+  /^<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>([^]*? transform="translate\([\d.]+,([\d.]+)\)"[^]*)<\/svg>$/;
 
 function arranged(svgs: readonly string[], columns: number): string {
   const parts = svgs.map((svg, i) => {
-    const [, width, height, content] = SVG.exec(svg) ?? [];
-    return { row: Math.floor(i / columns), column: i % columns, width, height, content };
+    const [, width, height, content, top] = SVG.exec(svg) ?? [];
+    return {
+      row: Math.floor(i / columns),
+      column: i % columns,
+      width: Number(width),
+      height: Number(height),
+      top: Number(top),
+      content,
+    };
   });
   const widths = new Array<number>(columns).fill(0);
-  const heights = new Array<number>(Math.ceil(svgs.length / columns)).fill(0);
-  for (const { row, column, width, height } of parts) {
-    widths[column] = Math.max(widths[column], Number(width));
-    heights[row] = Math.max(heights[row], Number(height));
+  const tops = new Array<number>(Math.ceil(svgs.length / columns)).fill(0);
+  const heights = [...tops];
+  for (const { row, column, width, top } of parts) {
+    widths[column] = Math.max(widths[column], width);
+    tops[row] = Math.max(tops[row], top);
+  }
+  for (const { row, height, top } of parts) {
+    heights[row] = Math.max(heights[row], tops[row] - top + height);
   }
   const before = (sizes: readonly number[], at: number): number =>
     sizes.slice(0, at).reduce((sum, size) => sum + size, 0);
-  const body = parts.map(
-    ({ row, column, content }) =>
-      `<g transform="translate(${before(widths, column)},${before(heights, row)})">${content}</g>`,
-  );
+  const body = parts.map(({ row, column, top, content }) => {
+    const y = before(heights, row) + tops[row] - top;
+    return `<g transform="translate(${before(widths, column)},${y})">${content}</g>`;
+  });
   const [width, height] = [before(widths, columns), before(heights, heights.length)];
   return (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1" ' +
