@@ -5,6 +5,7 @@
  * over the image, so that a stroke is found wherever it is. Pooling then keeps the strongest answer of each 2 x 2 square.
  * Two rounds of this, and a dense network decides.
  */
+import { imageGrid, sideBySide } from '@tapegrad/plots';
 import {
   Activation,
   Adam,
@@ -17,13 +18,14 @@ import {
   toCategorical,
 } from 'tapegrad';
 import { beginLesson } from './lesson.js';
+import { EpochCourse, saveReadings } from './pictures.js';
 
-const { print, verbose, finish } = beginLesson('cnn');
+const { print, verbose, limit, save, finish } = beginLesson('cnn');
 
 // One channel (grey) comes first: [images, channels, rows, columns].
-const { xTrain, yTrain, xTest, yTest } = await mnist.load();
-const images = xTrain.reshape([60000, 1, 28, 28]);
-const testImages = xTest.reshape([10000, 1, 28, 28]);
+const { xTrain, yTrain, xTest, yTest } = limit(await mnist.load());
+const images = xTrain.reshape([-1, 1, 28, 28]);
+const testImages = xTest.reshape([-1, 1, 28, 28]);
 const labels = toCategorical(yTrain, 10);
 const testLabels = toCategorical(yTest, 10);
 
@@ -50,10 +52,25 @@ model.compile({
 model.summary(print);
 
 print('\nTraining');
-const { history } = await model.fit(images, labels, { epochs: 1, batchSize: 64, verbose });
+const course = new EpochCourse();
+const training = { epochs: 1, batchSize: 64, callbacks: [course], verbose };
+const { history } = await model.fit(images, labels, training);
+await save('course', course.picture());
 
 print('\nTesting');
 const test = await model.evaluate(testImages, testLabels, { batchSize: 64, verbose });
+await saveReadings(save, testImages, yTest, model.predict(testImages, { batchSize: 64 }));
+
+// The first layers as a model of their own: what its windows find in the first test digit.
+const seeing = new Sequential(model.layers.slice(0, 2));
+const digit = testImages.slice({ begin: [0, 0, 0, 0], size: [1, 1, 28, 28] });
+const found = seeing.predict(digit).reshape([32, 28, 28]);
+const windows = model.layers[0].getWeights()[0].transpose([3, 2, 0, 1]).reshape([32, 5, 5]);
+const grids = [
+  imageGrid(windows, { title: 'The 32 windows of the first layer', columns: 8, scale: 11 }),
+  imageGrid(found, { title: `What they find in a ${yTest.gather([0]).item()}`, columns: 8 }),
+];
+await save('windows', sideBySide(grids));
 
 await finish({
   trainLoss: history.loss[0],

@@ -5,28 +5,27 @@
  * image not a point but a cloud, N(μ, σ²), draws a point from it, and is charged for clouds that stray from N(0, 1). So the
  * plane is filled without gaps, and any point of it decodes to something like a digit.
  *
- * The loss does not fit `compile`, so the training loop is written out: values and gradients, then a step of the optimizer.
+ * The loss does not fit `compile`, so the training loop is written out: value and gradients, then a step of the optimizer.
  */
-import { imageGrid } from '@tapegrad/plots';
+import { codes, imageGrid } from '@tapegrad/plots';
 import {
   Adam,
   Dense,
   Sequential,
   batches,
   defaultGenerator,
-  gradients,
   linspace,
   mnist,
   ops,
-  toVariable,
+  valueAndGrad,
   type Variable,
 } from 'tapegrad';
 import { beginLesson } from './lesson.js';
 
 const EPOCHS = 5;
-const { print, save, finish } = beginLesson('vae');
-const { xTrain } = await mnist.load();
-const images = xTrain.reshape([60000, 784]);
+const { print, limit, save, finish } = beginLesson('vae');
+const { xTrain, xTest, yTest } = limit(await mnist.load());
+const images = xTrain.reshape([-1, 784]);
 
 const encoder = new Sequential([
   new Dense(128, { activation: 'relu', inputShape: [784] }),
@@ -50,23 +49,32 @@ function loss(x: Variable): Variable {
   return image.add(cloud).mean();
 }
 
-let cost = 0;
+const step = valueAndGrad(loss, weights);
+const costs: number[] = [];
 for (let epoch = 1; epoch <= EPOCHS; epoch++) {
   let sum = 0;
   for (const x of batches(images, { batchSize: 128, shuffle: true })) {
-    const value = loss(toVariable(x));
-    const grads = gradients([value], weights);
+    const [value, grads] = step(x);
     optimizer.applyGradients(weights.map((w, i) => [w, grads[i]]));
     sum += value.item() * x.shape[0];
   }
-  cost = sum / 60000;
-  print(`epoch ${epoch}: cost ${cost.toFixed(2)}`);
+  costs.push(sum / images.shape[0]);
+  print(`epoch ${epoch}: cost ${costs[epoch - 1].toFixed(2)}`);
 }
 
 // What the points of a square of the plane decode to, row by row from the top.
 const ticks = [...linspace(-2.5, 2.5, 15).toTypedArray()];
 const points = [...ticks].reverse().flatMap((y) => ticks.map((x) => [x, y]));
 const digits = ops.sigmoid(decoder.predict(points)).value.reshape([225, 28, 28]);
-await save('plane', imageGrid(digits, { columns: 15, title: 'The plane, decoded' }));
+const rowLabels = [...ticks].reverse().map((y) => y.toFixed(1));
+const title = 'What the points from -2.5 to 2.5 decode to';
+await save('plane', imageGrid(digits, { columns: 15, title, rowLabels }));
 
-await finish({ cost });
+const means = ops.split(encoder.predict(xTest.reshape([-1, 784])), 2, { axis: 1 })[0].value;
+const axes = { xLabel: 'first number', yLabel: 'second number', labelTitle: 'digit' };
+await save(
+  'codes',
+  codes(means, yTest, { ...axes, title: 'The middles of the clouds of the test digits' }),
+);
+
+await finish({ firstCost: costs[0], cost: costs[EPOCHS - 1] });
