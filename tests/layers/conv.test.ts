@@ -60,6 +60,13 @@ layerSuite({
     output: [1, 4, 6, 2],
     weights: 20,
   },
+  'Conv2DTranspose, output padding': {
+    make: () =>
+      new Conv2DTranspose(1, [3, 2], { dtype, strides: [2, 3], outputPadding: [1, 2], dataFormat }),
+    input: [1, 2, 2, 2],
+    output: [1, 1, 6, 7],
+    weights: 13,
+  },
   'Conv2DTranspose, channels first': {
     make: () => new Conv2DTranspose(1, [3, 2], { dtype, dataFormat, strides: [2, 1] }),
     input: [1, 2, 2, 2],
@@ -119,6 +126,110 @@ test('a model knows its shapes through convolution and pooling', () => {
   ]);
   expect(model.countParams()).toBe(25 * 32 + 32 + 25 * 32 * 64 + 64 + 64 * 49 * 10 + 10);
   expect(model.computeOutputShape([null, 1, 28, 28])).toEqual([null, 10]);
+});
+
+/** Along one axis, as defined: each input puts the kernel onto the output, from which 'same' cuts both ends evenly. */
+function transposedByHand(
+  x: readonly number[],
+  kernel: readonly number[],
+  stride: number,
+  size: number,
+  same: boolean,
+): number[] {
+  const whole = (x.length - 1) * stride + kernel.length;
+  const before = same ? Math.floor(Math.max(whole - size, 0) / 2) : 0;
+  const y = new Array<number>(size).fill(0);
+  x.forEach((value, i) => {
+    kernel.forEach((weight, u) => {
+      const at = i * stride + u - before;
+      if (at >= 0 && at < size) y[at] += value * weight;
+    });
+  });
+  return y;
+}
+
+describe('outputPadding of Conv2DTranspose', () => {
+  const x = [2, 3, 5];
+
+  test.each([
+    ['valid', 3, 2, 0, 7],
+    ['valid', 3, 2, 1, 8],
+    ['valid', 2, 3, 0, 8],
+    ['valid', 2, 3, 2, 10],
+    ['valid', 5, 2, 1, 10],
+    ['same', 3, 2, 0, 5],
+    ['same', 3, 2, 1, 6],
+    ['same', 5, 3, 1, 8],
+    ['same', 5, 3, 2, 9],
+    ['same', 2, 2, 1, 5],
+    ['same', 4, 3, 2, 8],
+    ['same', 1, 3, 2, 9],
+  ] as const)(
+    '%s, window %i, stride %i: %i more makes %i',
+    (padding, window, stride, more, size) => {
+      const kernel = Array.from({ length: window }, (_, u) => 10 ** u);
+      const layer = new Conv2DTranspose(1, [window, 1], {
+        strides: [stride, 1],
+        padding,
+        outputPadding: [more, 0],
+        useBias: false,
+        dtype,
+      });
+      layer.ensureBuilt([null, 3, 1, 1]);
+      layer.setWeights([tensor(kernel).reshape([window, 1, 1, 1])]);
+      expect(layer.computeOutputShape([null, 3, 1, 1])).toEqual([null, size, 1, 1]);
+      const y = layer.apply(tensor(x, dtype).reshape([1, 3, 1, 1]));
+      expect(y.shape).toEqual([1, size, 1, 1]);
+      expect([...y.value.toTypedArray()]).toEqual(
+        transposedByHand(x, kernel, stride, size, padding === 'same'),
+      );
+    },
+  );
+
+  // torch.nn.functional.conv_transpose2d(x, k, stride=(2, 3), output_padding=(1, 2)), PyTorch 1.13
+  test('is that of PyTorch for two axes', () => {
+    const layer = new Conv2DTranspose(1, 3, {
+      strides: [2, 3],
+      outputPadding: [1, 2],
+      useBias: false,
+    });
+    layer.ensureBuilt([null, 2, 2, 1]);
+    layer.setWeights([tensor([1, 2, 3, 4, 5, 6, 7, 8, 9]).reshape([3, 3, 1, 1])]);
+    const y = layer.apply(tensor([1, 2, 3, 4]).reshape([1, 2, 2, 1]));
+    expect(y.value.reshape([6, 8]).toArray()).toEqual([
+      [1, 2, 3, 2, 4, 6, 0, 0],
+      [4, 5, 6, 8, 10, 12, 0, 0],
+      [10, 14, 18, 18, 24, 30, 0, 0],
+      [12, 15, 18, 16, 20, 24, 0, 0],
+      [21, 24, 27, 28, 32, 36, 0, 0],
+      [0, 0, 0, 0, 0, 0, 0, 0],
+    ]);
+  });
+
+  test.each([[2], [-1], [0.5], [[0, 2]], [[1]]])(
+    '%j does not fit strides of 2',
+    (outputPadding) => {
+      const make = (): unknown =>
+        new Conv2DTranspose(1, 3, { name: 'up', strides: 2, outputPadding });
+      expect(messageOf(ValueError, make)).toBe(
+        'up: outputPadding must be a whole number, or 2 of them, from 0 up to but without the strides [2, 2]; got ' +
+          `${JSON.stringify(outputPadding)}.`,
+      );
+    },
+  );
+
+  test('an even window needs more than 0 with padding same', () => {
+    const layer = new Conv2DTranspose(1, 4, {
+      name: 'up',
+      strides: 2,
+      padding: 'same',
+      outputPadding: 0,
+    });
+    expect(messageOf(ShapeError, () => layer.apply(zeros([1, 3, 3, 1])))).toBe(
+      "up: with padding 'same' and a window of 4, which is even, outputPadding 0 leaves no room for the last of 3 inputs; " +
+        'take 1 or more (less than the strides), or leave outputPadding out.',
+    );
+  });
 });
 
 describe('what is refused', () => {

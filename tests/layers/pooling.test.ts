@@ -8,11 +8,12 @@ import {
   GlobalMaxPooling2D,
   MaxPooling1D,
   MaxPooling2D,
+  UnknownNameError,
   UpSampling2D,
   ZeroPadding2D,
 } from '@tapegrad/layers';
 import { variable } from '@tapegrad/autograd';
-import { ShapeError, ValueError, zeros } from '@tapegrad/tensor';
+import { Generator, ShapeError, ValueError, tensor, zeros } from '@tapegrad/tensor';
 import { messageOf } from '../support/errors.js';
 import { layerSuite } from '../support/layer-suite.js';
 
@@ -93,6 +94,71 @@ layerSuite({
     output: [1, 2, 4, 3],
     weights,
   },
+  'UpSampling2D, bilinear': {
+    make: () => new UpSampling2D([2, 3], { dtype, interpolation: 'bilinear' }),
+    input: [2, 3, 2, 2],
+    output: [2, 6, 6, 2],
+    weights,
+  },
+  'UpSampling2D, bilinear, channels first': {
+    make: () => new UpSampling2D([3, 1], { dtype, dataFormat, interpolation: 'bilinear' }),
+    input: [1, 2, 1, 3],
+    output: [1, 2, 3, 3],
+    weights,
+  },
+});
+
+describe('bilinear interpolation', () => {
+  const expectRows = (actual: unknown, expected: readonly (readonly number[])[]): void => {
+    expect(actual).toEqual(expected.map((row) => row.map((v): unknown => expect.closeTo(v, 12))));
+  };
+
+  // torch.nn.functional.interpolate(x, scale_factor=(2, 3), mode='bilinear', align_corners=False), PyTorch 1.13
+  test('is that of PyTorch', () => {
+    const layer = new UpSampling2D([2, 3], { dtype, interpolation: 'bilinear' });
+    const y = layer.apply(tensor([1, 4, 9, 16, 25, 36], dtype).reshape([1, 2, 3, 1]));
+    expectRows(y.value.reshape([4, 9]).toArray(), [
+      [1, 1, 2, 3, 4, 17 / 3, 22 / 3, 9, 9],
+      [4.75, 4.75, 6.25, 7.75, 9.25, 11 + 5 / 12, 13 + 7 / 12, 15.75, 15.75],
+      [12.25, 12.25, 14.75, 17.25, 19.75, 22 + 11 / 12, 26 + 1 / 12, 29.25, 29.25],
+      [16, 16, 19, 22, 25, 28 + 2 / 3, 32 + 1 / 3, 36, 36],
+    ]);
+  });
+
+  /** The value of an image at a point, between the four pixels around it; the outermost go on for ever. */
+  const valueAt = (image: readonly (readonly number[])[], row: number, column: number): number => {
+    const pixel = (i: number, j: number): number => {
+      const within = (k: number, size: number): number => Math.min(Math.max(k, 0), size - 1);
+      return image[within(i, image.length)][within(j, image[0].length)];
+    };
+    const [i, j] = [Math.floor(row), Math.floor(column)];
+    const [v, u] = [row - i, column - j];
+    return (
+      (1 - v) * ((1 - u) * pixel(i, j) + u * pixel(i, j + 1)) +
+      v * ((1 - u) * pixel(i + 1, j) + u * pixel(i + 1, j + 1))
+    );
+  };
+
+  test.each([
+    [[1, 1], 2, 2],
+    [[4, 3], 3, 2],
+    [[2, 5], 1, 4],
+    [[3, 3], 1, 1],
+  ])(
+    'of sizes %j finds the values between the middles of %i x %i pixels',
+    (size, rows, columns) => {
+      const image = new Generator(7).normal([rows, columns], { dtype });
+      const layer = new UpSampling2D(size, { dtype, dataFormat, interpolation: 'bilinear' });
+      const pixels = image.toArray() as number[][];
+      const expected = Array.from({ length: rows * size[0] }, (_, i) =>
+        Array.from({ length: columns * size[1] }, (__, j) =>
+          valueAt(pixels, (i + 0.5) / size[0] - 0.5, (j + 0.5) / size[1] - 0.5),
+        ),
+      );
+      const y = layer.apply(image.reshape([1, 1, rows, columns])).value;
+      expectRows(y.reshape([rows * size[0], columns * size[1]]).toArray(), expected);
+    },
+  );
 });
 
 test('padding is never the maximum, and does not count in the mean', () => {
@@ -178,9 +244,9 @@ describe('what is refused', () => {
     ],
     [
       'another interpolation',
-      () => new UpSampling2D(2, { ...named, interpolation: 'bilinear' as 'nearest' }),
-      ValueError,
-      "pool: interpolation is 'nearest'; got 'bilinear'.",
+      () => new UpSampling2D(2, { ...named, interpolation: 'bilinea' as 'nearest' }),
+      UnknownNameError,
+      "Unknown interpolation of pool 'bilinea'. Did you mean 'bilinear'? Known are 'nearest' or 'bilinear'.",
     ],
   ])('%s', (_, call, type, message) => {
     expect(messageOf(type, call)).toBe(message);

@@ -85,6 +85,16 @@ test.each<[string, Layer, readonly Tensor[]]>([
   ],
   ['TimeDistributed', new layers.TimeDistributed(new layers.Dense(2)), [pair[0]]],
   ['LSTM', new layers.LSTM(3, { stateful: true, batchInputShape: [2, 3, 4] }), [pair[0]]],
+  [
+    'Conv2DTranspose',
+    new layers.Conv2DTranspose(2, 3, { strides: 2, outputPadding: [1, 0] }),
+    [generator.normal([1, 3, 3, 2])],
+  ],
+  [
+    'UpSampling2D',
+    new layers.UpSampling2D([2, 3], { interpolation: 'bilinear' }),
+    [generator.normal([1, 3, 3, 2])],
+  ],
 ])('%s', (_, layer, samples) => {
   seen.add(layer.constructor.name);
   expectRoundTrip(layer, samples);

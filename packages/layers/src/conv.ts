@@ -1,7 +1,14 @@
 /**
  * Layers of convolution: weights that slide over data and look everywhere for the same patterns.
  */
-import { ShapeError, checkGroups, checkPadding, formatShape, perAxis } from '@tapegrad/tensor';
+import {
+  ShapeError,
+  ValueError,
+  checkGroups,
+  checkPadding,
+  formatShape,
+  perAxis,
+} from '@tapegrad/tensor';
 import type { DataFormat, Padding } from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import {
@@ -70,7 +77,7 @@ export interface SeparableConvOptions extends DepthwiseConvOptions {
 }
 
 /** What they share: checked settings, shapes, and bias and activation at the end. */
-abstract class Convolution extends Layer {
+export abstract class Convolution extends Layer {
   readonly kernelSize: readonly number[];
   readonly strides: readonly number[];
   readonly dilationRate: readonly number[];
@@ -344,59 +351,5 @@ export class SeparableConv2D extends Convolution {
     const { dataFormat } = this;
     const filtered = depthwise(x, this.made(this.depthwiseKernel), this);
     return ops.conv(filtered, this.made(this.pointwiseKernel), { dataFormat });
-  }
-}
-
-/**
- * A convolution turned around, also called deconvolution: each input puts the kernel, multiplied by it, onto the output. With strides
- * it makes images larger.
- *
- * Shapes: [batch, height, width, channels] → [batch, rows, columns, filters], or channels first, with rows = height · stride for
- * padding 'same', and for 'valid' the part of the window that exceeds the stride besides; weights kernel
- * [height, width, filters, channels], bias [filters].
- *
- * @throws ValueError for counts that are not whole numbers of 1 or more, an unknown padding or data format
- * @throws ShapeError for an input of another rank or number of channels
- * @example
- * new Conv2DTranspose(8, 3, { strides: 2, padding: 'same' }).apply(zeros([1, 7, 7, 4])).shape; // [1, 14, 14, 8]
- */
-export class Conv2DTranspose extends Convolution {
-  private kernel: Weight | null = null;
-
-  constructor(
-    readonly filters: number,
-    kernelSize: PerAxis,
-    private readonly options: ConvOptions = {},
-  ) {
-    super(2, kernelSize, options);
-    perAxis(this.name, 'filters', filters, 1);
-  }
-
-  protected override outputChannels(): number {
-    return this.filters;
-  }
-
-  protected override outputSpace(space: BatchShape): BatchShape {
-    return space.map((size, axis) => {
-      if (size === null) return null;
-      const stride = this.strides[axis];
-      const reach = (this.kernelSize[axis] - 1) * this.dilationRate[axis] + 1;
-      return size * stride + (this.padding === 'valid' ? Math.max(reach - stride, 0) : 0);
-    });
-  }
-
-  protected override buildKernels(channels: number): void {
-    const { kernelSize, filters, options } = this;
-    this.kernel = this.addWeight('kernel', [...kernelSize, filters, channels], {
-      initializer: options.kernelInitializer,
-      regularizer: options.kernelRegularizer,
-      constraint: options.kernelConstraint,
-    });
-  }
-
-  protected override convolve(x: Variable): Variable {
-    const { strides, padding, dilationRate, dataFormat } = this;
-    const kernel = this.made(this.kernel);
-    return ops.convTranspose(x, kernel, { strides, padding, dilationRate, dataFormat });
   }
 }

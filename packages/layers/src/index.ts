@@ -67,7 +67,6 @@ export {
 export {
   Conv1D,
   Conv2D,
-  Conv2DTranspose,
   DepthwiseConv2D,
   SeparableConv2D,
   type ConvOptions,
@@ -76,6 +75,7 @@ export {
   type GroupedConvOptions,
   type SeparableConvOptions,
 } from './conv.js';
+export { Conv2DTranspose, type ConvTransposeOptions } from './conv-transpose.js';
 export {
   AveragePooling1D,
   AveragePooling2D,

@@ -3,6 +3,7 @@
  */
 import { Attention, MultiHeadAttention } from '../attention.js';
 import * as conv from '../conv.js';
+import { Conv2DTranspose } from '../conv-transpose.js';
 import * as core from '../core.js';
 import { Embedding } from '../embedding.js';
 import { Model } from '../functional.js';
@@ -32,7 +33,7 @@ const CLASSES: Readonly<
 
   Conv1D: [conv.Conv1D, 'filters', 'kernelSize'],
   Conv2D: [conv.Conv2D, 'filters', 'kernelSize'],
-  Conv2DTranspose: [conv.Conv2DTranspose, 'filters', 'kernelSize'],
+  Conv2DTranspose: [Conv2DTranspose, 'filters', 'kernelSize'],
   DepthwiseConv2D: [conv.DepthwiseConv2D, 'kernelSize'],
   SeparableConv2D: [conv.SeparableConv2D, 'filters', 'kernelSize'],
   UpSampling2D: [UpSampling2D, 'size'],
