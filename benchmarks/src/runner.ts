@@ -128,7 +128,8 @@ function roundsOf(what: string, lastMs: number, rounds: number, outcome: Outcome
   if (lastMs <= SLOW_MS) return rounds;
   const fewer = Math.max(1, Math.min(rounds, Math.floor(SLOW_ROUNDS_MS / lastMs)));
   const seconds = (lastMs / 1000).toPrecision(3);
-  note(outcome, `${what}: a step takes ${seconds} s, so there are ${fewer} rounds of one step`);
+  const fewerRounds = fewer === 1 ? 'there is 1 round' : `there are ${fewer} rounds`;
+  note(outcome, `${what}: a step takes ${seconds} s, so ${fewerRounds} of one step`);
   return fewer;
 }
 

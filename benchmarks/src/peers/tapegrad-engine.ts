@@ -2,6 +2,7 @@
  * In which of its ways tapegrad runs: `node tapegrad.js MODE`.
  */
 import * as everything from 'tapegrad';
+import { type Variable } from 'tapegrad';
 
 /** What the modes are called on the command line of the peer. */
 export const MODES = {
@@ -35,11 +36,14 @@ export function hasThreads(): boolean {
   return optional('setThreads') !== null;
 }
 
+/** Something that is done again and again, with what it computes. */
+export type Step = () => readonly Variable[];
+
 export interface Engine {
   /** For `model.compile`. */
   readonly compileOptions: { readonly runEagerly?: boolean };
-  /** The function compiled where this mode compiles, else itself. */
-  compiled<F extends Unknown>(step: F): F;
+  /** The step compiled where this mode compiles, else itself. What it works on it captures. */
+  compiled(step: Step): Step;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -59,7 +63,7 @@ export async function start(mode: Mode, threads: number): Promise<Engine> {
   const inUse = getBackend === null ? (backend ?? 'auto') : String(getBackend());
   return {
     compileOptions: eager ? { runEagerly: true } : {},
-    compiled: (step) => (eager || compile === null ? step : (compile(step) as typeof step)),
+    compiled: (step) => (eager || compile === null ? step : (compile(step) as Step)),
     versions: {
       backend: setBackend === null ? 'js' : inUse,
       ...(setThreads === null ? {} : { threads: String(threads) }),

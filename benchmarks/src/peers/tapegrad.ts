@@ -18,6 +18,7 @@ import {
   SimpleRNN,
   TimeDistributed,
   gradients,
+  noGrad,
   ops,
   tensor,
   variable,
@@ -48,7 +49,7 @@ import type {
   TrainingTask,
 } from '../tasks.js';
 import { serve, threads } from '../worker.js';
-import { start, type Mode } from './tapegrad-engine.js';
+import { start, type Mode, type Step } from './tapegrad-engine.js';
 
 const engine = await start((process.argv[2] ?? 'default') as Mode, threads);
 
@@ -150,64 +151,71 @@ function line({ batch, learningRate }: LineTask): () => Work {
   return () => {
     const w = variable([[0.1]]);
     const b = variable([0]);
+    const train = engine.compiled(() => {
+      const loss = ops.matmul(x, w).add(b).sub(y).square().mean();
+      const [dw, db] = gradients([loss], [w, b]);
+      w.assign(tensorOps.sub(w.value, tensorOps.mul(dw.value, learningRate)));
+      b.assign(tensorOps.sub(b.value, tensorOps.mul(db.value, learningRate)));
+      return [loss];
+    });
     let last = NaN;
     return {
       step() {
-        const loss = ops.matmul(x, w).add(b).sub(y).square().mean();
-        const [dw, db] = gradients([loss], [w, b]);
-        w.assign(tensorOps.sub(w.value, tensorOps.mul(dw.value, learningRate)));
-        b.assign(tensorOps.sub(b.value, tensorOps.mul(db.value, learningRate)));
-        last = loss.item();
+        last = train()[0].item();
       },
       result: () => last,
     };
   };
 }
 
-function matmul({ size }: MatMulTask): () => Work {
-  const a = tensor(uniform(0, size * size, -1, 1), { shape: [size, size] });
-  const b = tensor(uniform(1, size * size, -1, 1), { shape: [size, size] });
-  return () => {
-    let c = a;
-    return {
-      step() {
-        c = tensorOps.matmul(a, b);
-      },
-      result: () => c.data[c.offset + c.size - 1],
-    };
+/** Repeats a step that is compared by what it computes. */
+function repeated(step: Step, check: (results: ArrayLike<number>[]) => number): Work {
+  const run = engine.compiled(step);
+  let results: readonly Variable[] = [];
+  return {
+    step() {
+      results = run();
+    },
+    result: () => check(results.map(numbersOf)),
   };
+}
+
+function matmul({ size }: MatMulTask): () => Work {
+  const [a, b] = [0, 1].map((stream) =>
+    variable(made({ values: uniform(stream, size * size, -1, 1), shape: [size, size] })),
+  );
+  return () =>
+    repeated(
+      () => noGrad(() => [ops.matmul(a, b)]),
+      ([c]) => c[c.length - 1],
+    );
 }
 
 function convolution(task: ConvolutionTask): () => Work {
   const data = convolutionData(task);
-  const dy = made(data.dy);
-  return () => {
-    const [x, kernel] = [variable(made(data.x)), variable(made(data.kernel))];
-    let results: Variable[] = [];
-    return {
-      step() {
+  const [x, kernel, dy] = [data.x, data.kernel, data.dy].map((part) => variable(made(part)));
+  return () =>
+    repeated(
+      () => {
         const y = ops.conv(x, kernel, { padding: 'same', dataFormat: 'channelsFirst' });
-        results = [y, ...gradients([y], [x, kernel], [dy])];
+        return [y, ...gradients([y], [x, kernel], [dy])];
       },
-      result: () => energy(...results.map(numbersOf)),
-    };
-  };
+      (results) => energy(...results),
+    );
 }
 
 function lstm(task: LSTMTask): () => Work {
   const data = lstmData(task);
-  const [x, dh] = [made(data.x), made(data.dh)];
+  // Nobody asks for the gradient of x.
+  const [x, dh] = [data.x, data.dh].map((part) => variable(made(part)).detach());
   return () => {
     const layer = new LSTM(task.units, { returnSequences: true });
     layer.ensureBuilt([task.batch, task.time, task.inputs]);
     layer.setWeights(weightsOf(task));
-    let results: Variable[] = [];
-    return {
-      step() {
-        results = gradients([layer.apply(x)], layer.trainableWeights, [dh]);
-      },
-      result: () => energy(...results.map(numbersOf)),
-    };
+    return repeated(
+      () => gradients([layer.apply(x)], layer.trainableWeights, [dh]),
+      (results) => energy(...results),
+    );
   };
 }
 
