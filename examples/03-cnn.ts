@@ -72,9 +72,5 @@ const grids = [
 ];
 await save('windows', sideBySide(grids));
 
-await finish({
-  trainLoss: history.loss[0],
-  trainAccuracy: history.accuracy[0],
-  testLoss: test.loss,
-  testAccuracy: test.accuracy,
-});
+const [trainLoss, trainAccuracy] = [history.loss[0], history.accuracy[0]];
+await finish({ trainLoss, trainAccuracy, testLoss: test.loss, testAccuracy: test.accuracy });

@@ -64,17 +64,16 @@ for (let epoch = 1; epoch <= EPOCHS; epoch++) {
 
 // What the points of a square of the plane decode to, row by row from the top.
 const ticks = [...linspace(-2.5, 2.5, 15).toTypedArray()];
-const points = [...ticks].reverse().flatMap((y) => ticks.map((x) => [x, y]));
+const down = [...ticks].reverse();
+const points = down.flatMap((y) => ticks.map((x) => [x, y]));
 const digits = ops.sigmoid(decoder.predict(points)).value.reshape([225, 28, 28]);
-const rowLabels = [...ticks].reverse().map((y) => y.toFixed(1));
-const title = 'What the points from -2.5 to 2.5 decode to';
-await save('plane', imageGrid(digits, { columns: 15, title, rowLabels }));
+const rowLabels = down.map((y) => y.toFixed(1));
+const plane = { columns: 15, rowLabels, title: 'What the points from -2.5 to 2.5 decode to' };
+await save('plane', imageGrid(digits, plane));
 
 const means = ops.split(encoder.predict(xTest.reshape([-1, 784])), 2, { axis: 1 })[0].value;
 const axes = { xLabel: 'first number', yLabel: 'second number', labelTitle: 'digit' };
-await save(
-  'codes',
-  codes(means, yTest, { ...axes, title: 'The middles of the clouds of the test digits' }),
-);
+const title = 'The middles of the clouds of the test digits';
+await save('codes', codes(means, yTest, { ...axes, title }));
 
 await finish({ firstCost: costs[0], cost: costs[EPOCHS - 1] });
