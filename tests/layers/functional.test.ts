@@ -178,9 +178,9 @@ describe('a functional model', () => {
 
   test('says which input is not connected', () => {
     const [a, b] = [Input({ shape: [2], name: 'a' }), Input({ shape: [2], name: 'b' })];
-    const y = new Dense(1).apply(a);
+    const y = new Dense(1, { name: 'head' }).apply(a);
     expect(() => new Model({ inputs: b, outputs: y, name: 'm' })).toThrow(
-      "m: the outputs depend on 'a' [?, 2], which is not among the model's inputs ('b'); add it to them.",
+      "m: the layer 'head' needs 'a' [?, 2], which is not among the model's inputs ('b'); add it to them.",
     );
     expect(() => new Model({ inputs: [a, b], outputs: y, name: 'm' })).toThrow(
       "m: no output depends on the input 'b'; connect it or leave it out.",

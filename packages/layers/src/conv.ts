@@ -1,14 +1,7 @@
 /**
  * Layers of convolution: weights that slide over data and look everywhere for the same patterns.
  */
-import {
-  ShapeError,
-  ValueError,
-  checkGroups,
-  checkPadding,
-  formatShape,
-  perAxis,
-} from '@tapegrad/tensor';
+import { ShapeError, checkGroups, checkPadding, formatShape, perAxis } from '@tapegrad/tensor';
 import type { DataFormat, Padding } from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import {

@@ -16,8 +16,18 @@ export interface ModelOptions {
   name?: string;
 }
 
-function listOf(x: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
-  return x instanceof SymbolicTensor ? [x] : x;
+/** @throws ValueError for anything else */
+function listOf(
+  what: string,
+  x: SymbolicTensor | readonly SymbolicTensor[],
+): readonly SymbolicTensor[] {
+  const list: readonly unknown[] = Array.isArray(x) ? x : [x];
+  const symbolic = list.filter((item) => item instanceof SymbolicTensor);
+  if (symbolic.length === list.length) return symbolic;
+  throw new ValueError(
+    `${what} must be symbolic tensors: what Input({ shape }) gives, and what layer.apply makes of it. Values, layers and ` +
+      'names are none.',
+  );
 }
 
 /**
@@ -33,6 +43,7 @@ function orderOf(
   const order: LayerUse[] = [];
   const state = new Map<LayerUse, 'open' | 'done'>();
   const needed = new Set<SymbolicTensor>();
+  const users = new Map<SymbolicTensor, Layer>();
   const stack = [...outputs].reverse();
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
@@ -40,12 +51,15 @@ function orderOf(
     if (inputs.includes(top)) {
       stack.pop();
     } else if (top.use === null) {
+      const user = users.get(top);
+      const who = user === undefined ? 'an output is' : `the layer '${user.name}' needs`;
       throw new ValueError(
-        `${model}: the outputs depend on '${top.name}' ${formatShape(top.shape)}, which is not among the model's inputs ` +
+        `${model}: ${who} '${top.name}' ${formatShape(top.shape)}, which is not among the model's inputs ` +
           `(${inputs.map(({ name }) => `'${name}'`).join(', ')}); add it to them.`,
       );
     } else if (state.get(top.use) === undefined) {
       state.set(top.use, 'open');
+      for (const input of top.use.inputs) users.set(input, top.use.layer);
       stack.push(...[...top.use.inputs].reverse());
     } else {
       if (state.get(top.use) === 'open') {
@@ -88,8 +102,8 @@ export class Model extends BaseModel {
 
   constructor({ inputs, outputs, name }: ModelOptions) {
     super({ name });
-    this.inputs = listOf(inputs);
-    this.outputs = listOf(outputs);
+    this.inputs = listOf(`${this.name}: inputs`, inputs);
+    this.outputs = listOf(`${this.name}: outputs`, outputs);
     if (this.inputs.length === 0 || this.outputs.length === 0) {
       throw new ValueError(`${this.name}: a model needs at least one input and one output.`);
     }
