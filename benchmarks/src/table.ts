@@ -60,10 +60,21 @@ function ratioTable(results: Results, peers: readonly PeerSpec[]): string {
   return `${table([head, ...body])}\n`;
 }
 
+/** What the very first step in a process takes, with all that is compiled and allocated in it. */
+function firstStepTable(results: Results, names: readonly string[]): string {
+  const body = Object.entries(results).map(([name, row]) => [
+    name,
+    ...names.map((peer) => (peer in row ? digits(row[peer].firstMs) : '-')),
+  ]);
+  return `The first step of a process (ms)\n\n${table([['', ...names], ...body])}\n`;
+}
+
 /** A group's times, and its ratios where there is something to compare. */
 export function groupTables(group: Group, results: Results, peers: readonly PeerSpec[]): string {
   const names = peers.map(({ name }) => name);
-  const times = timeTable(group, results, names);
+  const times =
+    timeTable(group, results, names) +
+    (group.separate ? `\n${firstStepTable(results, names)}` : '');
   const families = new Set(peers.map(({ family }) => family));
   return families.has('tapegrad') && families.size > 1
     ? `${times}\n${ratioTable(results, peers)}`
