@@ -1,6 +1,7 @@
 import { Generator, tensor, zeros, type OpName, type Tensor } from '@tapegrad/tensor';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import { optimizerKernels } from '../../../packages/tensor/src/kernels/wasm/optimizer.js';
+import { sameBits } from '../../support/bits.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 
 const machine = testMachine(false, optimizerKernels);
@@ -65,14 +66,6 @@ function expectClose(found: Tensor, wanted: Tensor, tolerance: number): void {
     worst = Math.max(worst, Object.is(a[i], b[i]) ? 0 : error);
   }
   expect(worst).toBeLessThanOrEqual(tolerance);
-}
-
-function sameBits(a: Tensor, b: Tensor): boolean {
-  const bytes = (x: Tensor): Buffer => {
-    const { buffer, byteOffset, byteLength } = x.data;
-    return Buffer.from(buffer, byteOffset, byteLength);
-  };
-  return bytes(a).equals(bytes(b));
 }
 
 describe.each(CASES)('%s with states "%s" and %j', (name, states, attrs) => {

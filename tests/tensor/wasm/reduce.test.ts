@@ -1,0 +1,245 @@
+import { Generator, tensor, zeros, type OpName, type Tensor } from '@tapegrad/tensor';
+import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import { reduceKernels } from '../../../packages/tensor/src/kernels/wasm/reduce.js';
+import { sameBits } from '../../support/bits.js';
+import { byReference, onHeap, testMachine } from '../../support/wasm.js';
+
+const machine = testMachine(false, reduceKernels);
+const relaxed = detectFeatures()?.relaxed === true ? testMachine(true, reduceKernels) : null;
+const machines = relaxed === null ? [machine] : [machine, relaxed];
+
+const normal = (shape: readonly number[], seed = 1): Tensor => new Generator(seed).normal(shape);
+
+/** The largest difference relative to the larger of 1e-3 and the value, with equal values (NaN, ∞) at no distance. */
+function distance(found: Tensor, wanted: Tensor): number {
+  expect(found.shape).toEqual(wanted.shape);
+  expect(found.dtype).toBe(wanted.dtype);
+  const [a, b] = [found.toTypedArray(), wanted.toTypedArray()];
+  let worst = 0;
+  for (let i = 0; i < b.length; i++) {
+    if (!Object.is(a[i], b[i])) {
+      const d = Math.abs(a[i] - b[i]) / Math.max(1e-3, Math.abs(b[i]));
+      worst = Number.isNaN(d) ? Infinity : Math.max(worst, d);
+    }
+  }
+  return worst;
+}
+
+/** Sums are rounded once, from double precision: their order may change the last bit. */
+const ONE_ULP = 1.2e-7;
+
+function check(
+  name: OpName,
+  inputs: readonly Tensor[],
+  attrs: object,
+  tolerance = ONE_ULP,
+  parts = 1,
+): void {
+  const [wanted] = byReference(name, inputs, attrs);
+  for (const m of machines) {
+    const found = onHeap(m, name, inputs, attrs, { parts });
+    expect(found).not.toBeNull();
+    expect(distance((found ?? [])[0], wanted)).toBeLessThanOrEqual(tolerance);
+  }
+}
+
+const REDUCTIONS: readonly (readonly [OpName, object])[] = [
+  ['sum', {}],
+  ['mean', {}],
+  ['max', {}],
+  ['min', {}],
+  ['variance', {}],
+  ['std', {}],
+  ['norm', {}],
+  ['norm', { ord: 1 }],
+  ['norm', { ord: 'inf' }],
+];
+
+describe.each(REDUCTIONS)('%s %j', (name, attrs) => {
+  test.each([
+    [[], null],
+    [[1], 0],
+    [[7], null],
+    [[33], 0],
+    [[8203], null],
+    [[3, 5], 0],
+    [[3, 5], 1],
+    [[9, 64], 0],
+    [[9, 64], 1],
+    [[5, 1030], 0],
+    [[1, 8], 0],
+    [[8, 1], 1],
+    [[3, 4, 5], 1],
+    [
+      [3, 4, 5],
+      [0, 2],
+    ],
+    [
+      [2, 6, 3, 5],
+      [0, 2, 3],
+    ],
+    [
+      [2, 6, 3, 5],
+      [0, 1, 2],
+    ],
+    [[2, 3], []],
+  ])('shape %j over axes %j', (shape, axis) => {
+    check(name, [normal(shape)], { ...attrs, axis });
+    check(name, [normal(shape)], { ...attrs, axis, keepDims: true });
+  });
+
+  test('of views: transposed, reversed, with gaps, repeated', () => {
+    const x = normal([6, 10]);
+    const views: Tensor[] = [
+      x.transpose(),
+      x.flip(),
+      x.stridedSlice({ begin: [1, 2], strides: [2, 3] }),
+      x.slice({ begin: [1, 1], size: [4, 7] }),
+      normal([10]).broadcastTo([6, 10]),
+      normal([6, 1]).broadcastTo([6, 10]),
+    ];
+    for (const view of views) {
+      for (const axis of [0, 1]) check(name, [view], { ...attrs, axis });
+      const all = onHeap(machine, name, [view], attrs);
+      if (all !== null) check(name, [view], attrs);
+    }
+  });
+
+  test('NaN and infinities go through', () => {
+    const x = tensor([
+      [1, NaN, 2, -Infinity, Infinity, 5, -0],
+      [1, 2, 2, Infinity, Infinity, 5, 0],
+      [1, 2, 2, -Infinity, -Infinity, 5, 0],
+      [-0, 0, -0, 0, -0, 0, 0],
+    ]);
+    for (const axis of [0, 1, null]) check(name, [x], { ...attrs, axis });
+  });
+});
+
+test('results are the same in any number of parts', () => {
+  const cases: readonly (readonly [readonly number[], number | number[]])[] = [
+    [[300, 220], 0],
+    [[300, 220], 1],
+    [[4, 110, 160], 1],
+    [
+      [4, 110, 160],
+      [0, 2],
+    ],
+  ];
+  for (const [shape, axis] of cases) {
+    const inputs = [normal(shape)];
+    check('sum', inputs, { axis }, ONE_ULP, 2);
+    for (const name of ['sum', 'max', 'variance'] as const) {
+      const attrs = { axis };
+      const [whole] = onHeap(machine, name, inputs, attrs) ?? [];
+      for (const parts of [2, 3]) {
+        const [found] = onHeap(machine, name, inputs, attrs, { parts }) ?? [];
+        expect(sameBits(found, whole)).toBe(true);
+      }
+    }
+  }
+});
+
+test('the mean of many numbers keeps its digits', () => {
+  const x = new Generator(3).uniform([400, 400], { low: 1, high: 2 });
+  for (const axis of [null, 0]) check('mean', [x], { axis });
+});
+
+test('sums in which most cancels keep what is left', () => {
+  const x = tensor([1e8, 1, -1e8, 3, 1e8, 2, -1e8, 4, 1e8, -1e8]);
+  expect(onHeap(machine, 'sum', [x])?.[0].item()).toBe(10);
+});
+
+describe.each(['argmax', 'argmin'] as const)('%s', (name) => {
+  test.each([
+    [[7], 0],
+    [[7], null],
+    [[5, 9], 1],
+    [[5, 9], 0],
+    [[5, 9], -1],
+    [[4, 3], null],
+    [[1, 1], 0],
+  ])('shape %j along %j', (shape, axis) => {
+    check(name, [normal(shape)], { axis }, 0);
+    check(name, [normal(shape).mul(2).round()], { axis }, 0);
+  });
+
+  test('of views and of NaN', () => {
+    check(name, [normal([5, 9]).transpose()], { axis: 1 }, 0);
+    check(name, [normal([5, 9]).flip()], { axis: 1 }, 0);
+    const x = tensor([
+      [3, NaN, 9, NaN],
+      [NaN, 1, 2, 3],
+      [1, 2, 3, NaN],
+      [-Infinity, Infinity, Infinity, -Infinity],
+    ]);
+    check(name, [x], { axis: 1 }, 0);
+  });
+
+  test('in parts', () => {
+    const x = normal([331, 200]);
+    for (const parts of [1, 2, 3]) check(name, [x], { axis: 1 }, 0, parts);
+  });
+});
+
+describe.each(['softmax', 'logSoftmax', 'softmaxCrossEntropy'] as const)('%s', (name) => {
+  const inputs = (x: Tensor): Tensor[] => {
+    if (name !== 'softmaxCrossEntropy') return [x];
+    return [x, new Generator(5).uniform(x.shape)];
+  };
+
+  // e^x is within 2 ulp; a quotient or a difference of two rounded numbers adds one each.
+  test.each([[[1]], [[2]], [[3]], [[4]], [[10]], [[32, 10]], [[3, 5, 7]], [[4, 130]], [[2, 1]]])(
+    'shape %j',
+    (shape) => {
+      check(name, inputs(normal(shape)), {}, 4e-7);
+      check(name, inputs(normal(shape).mul(30)), {}, 4e-7);
+      check(name, inputs(normal(shape).add(1e4)), {}, 4e-7);
+    },
+  );
+
+  test('of a sure prediction is not rounded away', () => {
+    check(name, inputs(tensor([[20, 0, -3]])), {}, 4e-7);
+    check(
+      name,
+      [tensor([[0, 30]]), tensor([[0, 1]])].slice(0, inputs(zeros([1])).length),
+      {},
+      4e-7,
+    );
+    if (name === 'softmaxCrossEntropy') {
+      const loss = onHeap(machine, name, [tensor([[0, 20]]), tensor([[0, 1]])])?.[0].item();
+      expect(Math.abs((loss ?? 0) / 2.0611536e-9 - 1)).toBeLessThan(1e-6);
+    }
+  });
+
+  test('NaN and infinities', () => {
+    const x = tensor([
+      [1, NaN, 2, 3, 4],
+      [1, Infinity, 2, 3, 4],
+      [1, -Infinity, 2, 3, 4],
+      [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity],
+      [300, -300, 0, 1, 1e30],
+    ]);
+    check(name, inputs(x), {}, 4e-7);
+  });
+
+  test('of rows with gaps, and in parts', () => {
+    const rows = normal([9, 20]).slice({ begin: [1, 3], size: [7, 11] });
+    check(name, inputs(rows), {}, 4e-7);
+    const x = inputs(normal([257, 65]));
+    check(name, x, {}, 4e-7, 2);
+    const [whole] = onHeap(machine, name, x) ?? [];
+    for (const parts of [2, 3]) {
+      const [found] = onHeap(machine, name, x, {}, { parts }) ?? [];
+      expect(sameBits(found, whole)).toBe(true);
+    }
+  });
+});
+
+test('what no kernel fits is left to TypeScript', () => {
+  const x = normal([2, 3, 4, 5]);
+  expect(onHeap(machine, 'sum', [x], { axis: [1, 3] })).toBeNull();
+  expect(onHeap(machine, 'sum', [x.cast('float64')])).toBeNull();
+  expect(onHeap(machine, 'sum', [zeros([0, 3])], { axis: 0 })).toBeNull();
+  expect(onHeap(machine, 'softmax', [x], { axis: 1 })).toBeNull();
+});
