@@ -13,6 +13,7 @@ export {
 export { ops } from './ops.js';
 export { gradients, type BackwardOptions } from './backward.js';
 export { grad, valueAndGrad, vjp, jacobian, hessian, customGradient } from './transforms.js';
+export { compile, type CompiledFunction, type StepResult } from './compile.js';
 export { graphToDot, graphToSvg, type GraphOptions } from './graph.js';
 export { drawGraph, type GraphArrow, type GraphPicture, type GraphVertex } from './graph-svg.js';
 export { gradcheck, type GradcheckOptions } from './gradcheck.js';

@@ -2,7 +2,6 @@
  * Models: layers that can be compiled, trained, evaluated and asked.
  */
 import { ShapeError, ops, type Tensor, type TensorLike } from '@tapegrad/tensor';
-import { Variable, noGrad } from '@tapegrad/autograd';
 import type { History } from './callbacks/index.js';
 import { checkWhole } from './checks.js';
 import { prepareSamples, rows, tensorsOf, type ClassWeight, type DataLike } from './data.js';
@@ -18,14 +17,8 @@ import { decodeWeights } from './saving/read.js';
 import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './saving/write.js';
 import { statefulLayers } from './states.js';
 import { summaryOf } from './summary.js';
-import {
-  Progress,
-  planOutputs,
-  testStep,
-  trainStep,
-  type Compiled,
-  type PerOutput,
-} from './training.js';
+import { ModelSteps } from './steps.js';
+import { Progress, planOutputs, type Compiled, type PerOutput } from './training.js';
 
 export interface CompileOptions {
   /** A name, for the standard settings, or an object. Default 'rmsprop'. */
@@ -36,6 +29,11 @@ export interface CompileOptions {
   lossWeights?: PerOutput<number>;
   /** Default none. A list is for every output. */
   metrics?: readonly MetricId[] | Readonly<Record<string, readonly MetricId[]>>;
+  /**
+   * Compute every step anew, op by op, instead of recording it once as a program. Slower; for layers and losses that look at
+   * values, and for stepping through with a debugger. Default false.
+   */
+  runEagerly?: boolean;
 }
 
 export interface TrainOnBatchOptions {
@@ -48,6 +46,7 @@ export abstract class BaseModel extends Layer {
   /** Set it to true, in a callback say, to end `fit` after the current batch. */
   stopTraining = false;
   private compiled: Compiled | null = null;
+  private modelSteps = new ModelSteps(this, null, false);
 
   /** The layers, in the order in which they run. */
   abstract readonly layers: readonly Layer[];
@@ -75,9 +74,16 @@ export abstract class BaseModel extends Layer {
    *
    * @throws UnknownNameError for an unknown optimizer, loss or metric, listing the known ones
    */
-  compile({ optimizer = 'rmsprop', loss, lossWeights = 1, metrics = [] }: CompileOptions): void {
+  compile({
+    optimizer = 'rmsprop',
+    loss,
+    lossWeights = 1,
+    metrics = [],
+    runEagerly = false,
+  }: CompileOptions): void {
     const outputs = planOutputs(this.name, this.outputNames, loss, lossWeights, metrics);
     this.compiled = { optimizer: getOptimizer(optimizer), outputs };
+    this.modelSteps = new ModelSteps(this, this.compiled, runEagerly);
   }
 
   /** The names of the inputs. */
@@ -118,7 +124,8 @@ export abstract class BaseModel extends Layer {
    * @throws ShapeError, ValueError for data that do not fit; the signal's reason when it is aborted
    */
   async fit(x: DataLike, y: DataLike, options: FitOptions = {}): Promise<History> {
-    return fit(this, this.requireCompiled('fit'), x, y, options);
+    this.requireCompiled('fit');
+    return fit(this, this.modelSteps, x, y, options);
   }
 
   /** The loss and metrics on samples x with targets y, by name: `{ loss, accuracy }`. @throws as `fit` */
@@ -127,7 +134,8 @@ export abstract class BaseModel extends Layer {
     y: DataLike,
     options: EvaluateOptions = {},
   ): Promise<Record<string, number>> {
-    return evaluate(this, this.requireCompiled('evaluate'), x, y, options);
+    this.requireCompiled('evaluate');
+    return evaluate(this, this.modelSteps, x, y, options);
   }
 
   /**
@@ -151,18 +159,16 @@ export abstract class BaseModel extends Layer {
     const inputs = tensorsOf(who, 'x', x, this.inputNames);
     checkWhole(who, 'batchSize', batchSize, 1);
     const n = inputs[0].shape[0];
-    return noGrad(() => {
-      const parts: (readonly Tensor[])[] = [];
-      for (let from = 0; from < n || from === 0; from += batchSize) {
-        const batch = inputs.map(
-          (t) => new Variable(n <= batchSize ? t : rows(t, from, Math.min(from + batchSize, n))),
-        );
-        parts.push(this.applyAll(batch).map(({ value }) => value));
-      }
-      return parts[0].map((first, i) =>
-        parts.length === 1 ? first : ops.concat(parts.map((part) => part[i])),
+    const parts: (readonly Tensor[])[] = [];
+    for (let from = 0; from < n || from === 0; from += batchSize) {
+      const to = Math.min(from + batchSize, n);
+      parts.push(
+        this.modelSteps.predict(inputs.map((t) => (n <= batchSize ? t : rows(t, from, to)))),
       );
-    });
+    }
+    return parts[0].map((first, i) =>
+      parts.length === 1 ? first : ops.concat(parts.map((part) => part[i])),
+    );
   }
 
   /**
@@ -179,7 +185,7 @@ export abstract class BaseModel extends Layer {
     const compiled = this.requireCompiled('trainOnBatch');
     const batch = prepareSamples(`${this.name}.trainOnBatch`, this, x, y, options);
     const progress = new Progress(compiled.outputs);
-    progress.add(trainStep(this, compiled, batch), batch.y);
+    progress.add(this.modelSteps.train(batch), batch.y);
     return progress.logs();
   }
 
@@ -188,7 +194,7 @@ export abstract class BaseModel extends Layer {
     const compiled = this.requireCompiled('testOnBatch');
     const batch = prepareSamples(`${this.name}.testOnBatch`, this, x, y, options);
     const progress = new Progress(compiled.outputs);
-    progress.add(testStep(this, compiled, batch), batch.y);
+    progress.add(this.modelSteps.test(batch), batch.y);
     return progress.logs();
   }
 

@@ -20,7 +20,8 @@ import {
 import type { BaseModel } from './base-model.js';
 import { checkWhole } from './checks.js';
 import { progressFor } from './progress.js';
-import { Progress, testStep, trainStep, type Compiled } from './training.js';
+import type { ModelSteps } from './steps.js';
+import { Progress } from './training.js';
 
 /** 0: silent; 1: a progress bar; 2: a line for each epoch. */
 export type Verbosity = 0 | 1 | 2;
@@ -82,7 +83,7 @@ class Yielder {
 /** See `BaseModel.fit`. */
 export async function fit(
   model: BaseModel,
-  compiled: Compiled,
+  steps: ModelSteps,
   x: DataLike,
   y: DataLike,
   options: FitOptions,
@@ -97,7 +98,7 @@ export async function fit(
   const n = samples.x[0].shape[0];
   const batchesPerEpoch = Math.ceil(n / batchSize);
 
-  const running = new Progress(compiled.outputs);
+  const running = new Progress(steps.outputs);
   const history = new History();
   const logNames =
     validation === null ? running.names : [...running.names, ...running.names.map(validationName)];
@@ -124,7 +125,7 @@ export async function fit(
           Math.min((batch + 1) * batchSize, n),
           order,
         );
-        running.add(trainStep(model, compiled, taken), taken.y);
+        running.add(steps.train(taken), taken.y);
         const batchLogs = running.logs();
         for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
         if (yielder.due()) await yielder.turn();
@@ -132,7 +133,7 @@ export async function fit(
       signal?.throwIfAborted();
       logs = running.logs();
       if (validation !== null) {
-        const results = await testAll(model, compiled, validation, { batchSize, signal });
+        const results = await testAll(steps, validation, { batchSize, signal });
         const named = Object.entries(results).map(
           ([name, value]) => [validationName(name), value] as const,
         );
@@ -175,8 +176,7 @@ function trainingData(
 
 /** Loss and metrics over all samples. */
 async function testAll(
-  model: BaseModel,
-  compiled: Compiled,
+  steps: ModelSteps,
   samples: Samples,
   options: {
     batchSize: number;
@@ -185,12 +185,12 @@ async function testAll(
   },
 ): Promise<Record<string, number>> {
   const n = samples.x[0].shape[0];
-  const running = new Progress(compiled.outputs);
+  const running = new Progress(steps.outputs);
   const yielder = new Yielder();
   for (let from = 0; from < n; from += options.batchSize) {
     options.signal?.throwIfAborted();
     const taken = takeBatch(samples, from, Math.min(from + options.batchSize, n), null);
-    running.add(testStep(model, compiled, taken), taken.y);
+    running.add(steps.test(taken), taken.y);
     options.onBatch?.(from / options.batchSize, running.logs());
     if (yielder.due()) await yielder.turn();
   }
@@ -200,7 +200,7 @@ async function testAll(
 /** See `BaseModel.evaluate`. */
 export async function evaluate(
   model: BaseModel,
-  compiled: Compiled,
+  steps: ModelSteps,
   x: DataLike,
   y: DataLike,
   options: EvaluateOptions,
@@ -210,11 +210,11 @@ export async function evaluate(
   const samples = prepareSamples(who, model, x, y, { sampleWeight: options.sampleWeight });
   const display = await progressFor(options.verbose ?? 1, 'evaluation');
   const batchesPerEpoch = Math.ceil(samples.x[0].shape[0] / batchSize);
-  const logNames = new Progress(compiled.outputs).names;
+  const logNames = new Progress(steps.outputs).names;
   display?.onTrainBegin({ model, epochs: 1, initialEpoch: 0, batchesPerEpoch, logNames });
   display?.onEpochBegin(0);
   try {
-    const logs = await testAll(model, compiled, samples, {
+    const logs = await testAll(steps, samples, {
       batchSize,
       signal: options.signal,
       onBatch: (batch, soFar) => display?.onBatchEnd(batch, soFar),

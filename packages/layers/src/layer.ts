@@ -6,6 +6,7 @@ import {
   type Tensor,
   ValueError,
   defaultGenerator,
+  outsideRecording,
   formatShape,
   sameShape,
   sizeOf,
@@ -246,7 +247,7 @@ export abstract class Layer {
   /** Makes the weights for inputs of these shapes unless they are made. */
   ensureBuilt(...inputShapes: readonly BatchShape[]): void {
     if (this.isBuilt) return;
-    this.buildAll(inputShapes);
+    outsideRecording(() => this.buildAll(inputShapes));
     this.isBuilt = true;
   }
 

@@ -1,7 +1,14 @@
 /**
  * Losses: how far predictions are from targets, one number for each sample. The formulas are Keras 3's.
  */
-import { ShapeError, ValueError, formatShape, normalizeAxis, sameShape } from '@tapegrad/tensor';
+import {
+  ShapeError,
+  ValueError,
+  duringRun,
+  formatShape,
+  normalizeAxis,
+  sameShape,
+} from '@tapegrad/tensor';
 import { Variable, ops, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { logitsOf } from './activations.js';
 import { checkOptions, lookup } from './registry.js';
@@ -331,7 +338,7 @@ export function sparseCategoricalCrossentropy(options: { fromLogits?: boolean } 
       checkClasses(name, yPred);
       const classes = yPred.shape[yPred.rank - 1];
       const shape = labelShape(name, yTrue.shape, yPred.shape);
-      checkLabels(name, yTrue.value.toTypedArray(), classes);
+      duringRun([yTrue.value], (labels) => checkLabels(name, labels.toTypedArray(), classes));
       const whole = new Variable(yTrue.value.cast('int32').reshape(shape));
       const logits = fromLogits ? yPred : logitsOf(yPred, 'softmax');
       if (logits !== undefined) {

@@ -5,6 +5,7 @@ import {
   ShapeError,
   ValueError,
   defaultGenerator,
+  duringRun,
   formatShape,
   ops as tensorOps,
   run,
@@ -73,7 +74,9 @@ type AllOptions = RNNOptions & RecurrentDropoutOptions;
 export class RNN extends Layer {
   readonly cell: RNNCell;
   /** What a stateful layer remembers. It is written in place. */
-  private memory: readonly Variable[] | null = null;
+  private remembered: readonly Variable[] | null = null;
+  /** Whether that has been set to zeros since the last batch: then the next one may have any size. */
+  private begunAnew = false;
 
   /** @param cell a cell, or a function that makes one with the layer's name */
   constructor(
@@ -201,7 +204,7 @@ export class RNN extends Layer {
     const own = this.ownStates(x.shape[0]);
     const mask = maskOf(x);
     const { sequence, states, last } = this.walk(x, given.length > 0 ? given : own, mask, context);
-    if (this.stateful) this.memory?.forEach((m, i) => m.assign(states[i].value));
+    if (this.stateful) this.remembered?.forEach((m, i) => m.assign(states[i].value));
     const output = this.returnSequences ? sequence() : last;
     if (this.returnSequences && mask !== null)
       setMask(output, this.options.goBackwards ? mask.flip(1) : mask);
@@ -292,8 +295,9 @@ export class RNN extends Layer {
       this.cell.stateSizes.map((size) => new Variable(zeros([batch, size], this.dtype)));
     if (!this.stateful) return zero();
     const promised = this.batchInputShape?.[0] ?? null;
-    const size = promised ?? this.memory?.[0].shape[0] ?? batch;
-    if (size !== batch) {
+    const size = promised ?? this.remembered?.[0].shape[0] ?? batch;
+    if (size !== batch && promised === null && this.begunAnew) this.remembered = null;
+    else if (size !== batch) {
       const how =
         promised === null
           ? 'Call resetStates() before batches of another size.'
@@ -302,9 +306,10 @@ export class RNN extends Layer {
         `${this.name}: is stateful and keeps the states of ${size} samples; got a batch of ${batch}. ${how}`,
       );
     }
-    this.memory ??= zero();
+    this.remembered ??= zero();
+    duringRun([], () => (this.begunAnew = false));
     // A copy, since the memory is written before backward needs what this batch began with.
-    return this.memory.map((m) => new Variable(m.value.copy()));
+    return this.remembered.map((m) => new Variable(m.value.copy()));
   }
 
   /**
@@ -318,7 +323,9 @@ export class RNN extends Layer {
       throw new ValueError(`${this.name}: remembers no states; make it with { stateful: true }.`);
     }
     if (states === undefined) {
-      this.memory = null;
+      // In place: a recorded step uses the memory where it is.
+      for (const m of this.remembered ?? []) m.assign(zeros(m.shape, m.dtype));
+      this.begunAnew = true;
       return;
     }
     const values = states.map((state) => tensor(state));
@@ -330,12 +337,19 @@ export class RNN extends Layer {
           `${values.map(({ shape }) => formatShape(shape)).join(', ') || 'none'}.`,
       );
     }
-    this.memory = values.map((v) => new Variable(v.cast(this.dtype).copy()));
+    this.remembered = values.map((v) => new Variable(v.cast(this.dtype).copy()));
+    this.begunAnew = false;
+  }
+
+  /** The Variables in which a stateful layer remembers its states; none before the first batch. Not for users. */
+  get memory(): readonly Variable[] {
+    return this.remembered ?? [];
   }
 
   /** What a stateful layer remembers; null before the first batch. */
   get states(): readonly Tensor[] | null {
-    return this.memory?.map((m) => m.value.copy()) ?? null;
+    if (this.begunAnew) return null;
+    return this.remembered?.map((m) => m.value.copy()) ?? null;
   }
 
   override computeOutputShapes(inputShapes: readonly BatchShape[]): readonly BatchShape[] {

@@ -180,16 +180,11 @@ function weighted(loss: Variable, weight: number): Variable {
   return weight === 1 ? loss : loss.mul(weight);
 }
 
-function resultOf(
-  total: Variable,
-  losses: readonly Variable[],
-  yPred: readonly Variable[],
-): StepResult {
-  return {
-    loss: total.item(),
-    losses: losses.map((l) => l.item()),
-    yPred: yPred.map((p) => p.value),
-  };
+/** What a step computes. */
+export interface StepValues {
+  readonly total: Variable;
+  readonly losses: readonly Variable[];
+  readonly yPred: readonly Variable[];
 }
 
 /** Forward, backward and update on one batch. The losses are those before the update. */
@@ -197,7 +192,7 @@ export function trainStep(
   model: Layer,
   { optimizer, outputs }: Compiled,
   batch: Samples,
-): StepResult {
+): StepValues {
   const yPred = model.applyAll(
     batch.x.map((x) => new Variable(x)),
     { training: true },
@@ -208,14 +203,13 @@ export function trainStep(
   const grads = weights.length === 0 ? [] : gradients([total], weights);
   optimizer.applyGradients(weights.map((w, i) => [w, grads[i]] as const));
   for (const w of weights) if (w.constraint !== null) w.assign(w.constraint(w.value));
-  return resultOf(total, losses, yPred);
+  return { total, losses, yPred };
 }
 
 /** Forward on one batch, nothing changed. */
-export function testStep(model: Layer, { outputs }: Compiled, batch: Samples): StepResult {
+export function testStep(model: Layer, { outputs }: Compiled, batch: Samples): StepValues {
   return noGrad(() => {
     const yPred = model.applyAll(batch.x.map((x) => new Variable(x)));
-    const { total, losses } = lossesOf(model, outputs, batch, yPred);
-    return resultOf(total, losses, yPred);
+    return { ...lossesOf(model, outputs, batch, yPred), yPred };
   });
 }

@@ -32,3 +32,6 @@ export function formatChoices(choices: readonly string[]): string {
   if (quoted.length < 2) return quoted.join('');
   return `${quoted.slice(0, -1).join(', ')} or ${quoted[quoted.length - 1]}`;
 }
+
+/** A value that a recorded step cannot tell while it is recorded. */
+export class RecordingError extends TapegradError {}

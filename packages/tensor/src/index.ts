@@ -6,6 +6,7 @@ export {
   ValueError,
   IndexError,
   FormatError,
+  RecordingError,
   formatShape,
   formatChoices,
 } from './errors.js';
@@ -31,8 +32,20 @@ export { decodeSafetensors, encodeSafetensors, type Safetensors } from './format
 export { ops, type OpFunctions, type OpMethods } from './functions.js';
 export { Generator, setSeed, defaultGenerator, type GeneratorState } from './random.js';
 
+export { getBackend, setBackend, type Backend } from './backend.js';
+export { getThreads, setThreads } from './threads.js';
+export { CompiledStep } from './compiled-step.js';
+export { Program, type ProfileRow, type ProgramCall } from './program.js';
+
 // For those who build on the op records, as autograd does.
-export { run, recordCalls, type Call } from './run.js';
+export {
+  run,
+  recordCalls,
+  duringRun,
+  outsideRecording,
+  isRecordingStep,
+  type Call,
+} from './run.js';
 export { specs, opNames, type OpName, type Specs } from './ops/index.js';
 export type {
   InputNames,

@@ -6,7 +6,14 @@ import { ARRAY_TYPES } from './dtype.js';
 import { gather } from './kernels/js/indexing.js';
 import type { BinaryKernel, FoldKernel, TypedArray, UnaryKernel } from './kernels/js/types.js';
 import type { Layout, Strided } from './op.js';
-import { broadcastStrides, coalesce, rowMajorStrides, sizeOf, type Shape } from './shape.js';
+import {
+  broadcastStrides,
+  coalesce,
+  isContiguous,
+  rowMajorStrides,
+  sizeOf,
+  type Shape,
+} from './shape.js';
 
 /** Called for each row: its length, and the offset and the step of each operand. The arrays are reused between calls. */
 export type RowBody = (n: number, offsets: readonly number[], steps: readonly number[]) => void;
@@ -183,4 +190,20 @@ export function gatherAxis(x: Strided, axis: number, index: Int32Array, out: Str
   const outer = sizeOf(x.shape.slice(0, axis));
   const inner = sizeOf(x.shape.slice(axis + 1));
   gather(outer, x.shape[axis], inner, source.data, source.offset, index, out.data, out.offset);
+}
+
+/** The same elements in another shape and with other strides, from the same first element on. */
+export function restrided(x: Strided, shape: Shape, strides: readonly number[]): Strided {
+  const { dtype, data, offset } = x;
+  const contiguous = isContiguous(shape, strides);
+  return { dtype, data, offset, size: sizeOf(shape), shape, strides, contiguous };
+}
+
+/** The same tensor with its axes in another order; `order` says which axis comes where. */
+export function withAxes(x: Strided, order: readonly number[]): Strided {
+  return restrided(
+    x,
+    order.map((axis) => x.shape[axis]),
+    order.map((axis) => x.strides[axis]),
+  );
 }

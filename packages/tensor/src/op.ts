@@ -54,6 +54,12 @@ export interface KernelOp<
   Lead extends string = string,
 > extends OpBase<Names, Lead> {
   readonly kind: 'kernel';
+  /** Whether each element of the result depends on the same element of the inputs alone: then they may share memory. */
+  readonly elementwise?: boolean;
+  /** Whether so much is computed for each element that copying to the WebAssembly heap and back pays for large inputs. */
+  readonly heavy?: boolean;
+  /** The axis of the result along which its kernels can add a bias as they store it; absent where they cannot. */
+  biasAxis?(shape: Shape, attrs: Attrs): number;
   /** The shape and dtype of the result. @throws ShapeError, DTypeError, ValueError on inputs that do not fit */
   infer(inputs: readonly TensorType[], attrs: Attrs): TensorType;
   /** Fills `out` (contiguous) from the inputs: the reference kernel. */
@@ -67,6 +73,8 @@ export interface ListOp<
   Lead extends string = string,
 > extends OpBase<Names, Lead> {
   readonly kind: 'list';
+  /** As for a kernel op. */
+  readonly heavy?: boolean;
   /** How many of the last outputs are there for the gradient rule alone; no gradient passes through these. Default 0. */
   readonly auxiliary?: number;
   infer(inputs: readonly TensorType[], attrs: Attrs): TensorType[];

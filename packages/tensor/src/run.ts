@@ -5,9 +5,10 @@
  */
 import { isFloat, promote, type DType } from './dtype.js';
 import { ShapeError, formatShape } from './errors.js';
-import type { InputNames, KernelOp, ListOp, OpSpec, UpdateOp, ViewOp } from './op.js';
+import type { InputNames, KernelOp, ListOp, OpSpec, TensorType, UpdateOp, ViewOp } from './op.js';
 import { cast, copy } from './ops/elementwise.js';
-import { allocate, withLayout, type Tensor } from './tensor.js';
+import { heavyLaunch } from './backend.js';
+import { Storage, Tensor, allocate, withLayout } from './tensor.js';
 
 /** One operation that has run: what a recorded program is made of. */
 export interface Call {
@@ -19,6 +20,60 @@ export interface Call {
 }
 
 let listener: ((call: Call) => void) | null = null;
+
+/** Who notes the calls instead of running them. */
+export interface Recorder {
+  call(call: Call): void;
+  /** Something besides ops that is to happen at this point of every run; it may read these tensors. */
+  effect(tensors: readonly Tensor[], body: (...tensors: readonly Tensor[]) => void): void;
+}
+
+let recorder: Recorder | null = null;
+
+/** Runs `body` with all ops noted by `to` and none of them computed. */
+export function withRecorder<T>(to: Recorder, body: () => T): T {
+  const outer = recorder;
+  recorder = to;
+  try {
+    return body();
+  } finally {
+    recorder = outer;
+  }
+}
+
+/** Computes at once what `body` asks for, even inside a step that is being recorded: weights are made so. */
+export function outsideRecording<T>(body: () => T): T {
+  const outer = recorder;
+  recorder = null;
+  try {
+    return body();
+  } finally {
+    recorder = outer;
+  }
+}
+
+/** Whether a step is being recorded, so that values are not there to be looked at. */
+export function isRecordingStep(): boolean {
+  return recorder !== null;
+}
+
+/**
+ * Does something that is no op, now and, inside a step that is being recorded, every time the step is run: counting
+ * steps, checking labels. The body gets the tensors with their values.
+ *
+ * @example
+ * const x = tensor([1, 2]);
+ * let sum = 0;
+ * duringRun([x], (values) => { sum += values.sum().item(); });
+ * sum; // 3
+ */
+export function duringRun(
+  tensors: readonly Tensor[],
+  body: (...tensors: readonly Tensor[]) => void,
+): void {
+  if (recorder === null) body(...tensors);
+  else recorder.effect(tensors, body);
+}
 
 /**
  * The operations that run while `body` does, in order.
@@ -70,9 +125,12 @@ export function run(
   const ready = promoteInputs(spec, inputs);
   switch (spec.kind) {
     case 'kernel': {
-      const out = allocate(spec.infer(ready, attrs));
-      spec.launch(ready, out, attrs);
-      listener?.({ spec, inputs: ready, attrs, outputs: [out] });
+      const type = spec.infer(ready, attrs);
+      const out = recorder === null ? allocate(type) : pending(type);
+      if (recorder === null && !heavyLaunch(spec, ready, [out], attrs)) {
+        spec.launch(ready, out, attrs);
+      }
+      note({ spec, inputs: ready, attrs, outputs: [out] });
       return out;
     }
     case 'view': {
@@ -83,23 +141,36 @@ export function run(
         layout = spec.view(source, attrs);
       }
       const out = withLayout(source, layout ?? source);
-      listener?.({ spec, inputs: [source], attrs, outputs: [out] });
+      note({ spec, inputs: [source], attrs, outputs: [out] });
       return out;
     }
     case 'list': {
-      const outs = spec.infer(ready, attrs).map(allocate);
-      spec.launch(ready, outs, attrs);
-      listener?.({ spec, inputs: ready, attrs, outputs: outs });
+      const types = spec.infer(ready, attrs);
+      const outs = types.map(recorder === null ? allocate : pending);
+      if (recorder === null && !heavyLaunch(spec, ready, outs, attrs)) {
+        spec.launch(ready, outs, attrs);
+      }
+      note({ spec, inputs: ready, attrs, outputs: outs });
       return outs;
     }
     case 'update': {
       spec.check(ready, attrs);
       for (const i of spec.writes) requireContiguous(spec, ready[i]);
-      spec.launch(ready, attrs);
+      if (recorder === null) spec.launch(ready, attrs);
       for (const i of spec.writes) ready[i].storage.version++;
-      listener?.({ spec, inputs: ready, attrs, outputs: [] });
+      note({ spec, inputs: ready, attrs, outputs: [] });
     }
   }
+}
+
+function note(call: Call): void {
+  recorder?.call(call);
+  listener?.(call);
+}
+
+/** A tensor whose elements are computed when the recorded step is run. */
+export function pending({ dtype, shape }: TensorType): Tensor {
+  return new Tensor(new Storage(null), dtype, shape);
 }
 
 function requireContiguous(spec: OpSpec, x: Tensor): void {

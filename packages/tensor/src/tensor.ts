@@ -4,7 +4,7 @@
 import ndarray from 'ndarray';
 import type { NdArray } from 'ndarray';
 import { ARRAY_TYPES, type DType, type TypedArray } from './dtype.js';
-import { ShapeError, formatShape } from './errors.js';
+import { RecordingError, ShapeError, formatShape } from './errors.js';
 import { copyElements } from './loops.js';
 import type { Layout, Strided, TensorType } from './op.js';
 import { format } from './print.js';
@@ -17,7 +17,33 @@ export type NestedArray<T = number> = T | readonly NestedArray<T>[];
 export class Storage {
   /** Counts the changes made in place, so that backward can tell that a value it saved is no longer there. */
   version = 0;
-  constructor(readonly data: TypedArray) {}
+
+  /** @param array null for a value that is not computed yet: one of a step that is being recorded */
+  constructor(private array: TypedArray | null) {}
+
+  /** The elements. @throws RecordingError for a value of a recorded step */
+  get data(): TypedArray {
+    if (this.array === null) throw valueOfRecording();
+    return this.array;
+  }
+
+  /** Whether the elements are there. */
+  get known(): boolean {
+    return this.array !== null;
+  }
+
+  /** Another place for the same elements: the caller has copied them. */
+  moveTo(array: TypedArray): void {
+    this.array = array;
+  }
+}
+
+function valueOfRecording(): RecordingError {
+  return new RecordingError(
+    'A value was read inside a step that is being recorded, where it is not computed yet (or outside, and belongs to the ' +
+      'recording). Return it from the step and read it there, compute with ops alone, or run the step eagerly ' +
+      '(runEagerly: true for a model).',
+  );
 }
 
 /**
@@ -34,7 +60,6 @@ export class Storage {
 export class Tensor implements Strided {
   readonly size: number;
   readonly contiguous: boolean;
-  readonly data: TypedArray;
 
   /** Not for users: `tensor(...)` makes tensors. Without strides the layout is row-major. */
   constructor(
@@ -44,9 +69,13 @@ export class Tensor implements Strided {
     readonly strides: readonly number[] = rowMajorStrides(shape),
     readonly offset = 0,
   ) {
-    this.data = storage.data;
     this.size = sizeOf(shape);
     this.contiguous = isContiguous(shape, strides);
+  }
+
+  /** The elements, in an array that other tensors may share: see `Layout`. */
+  get data(): TypedArray {
+    return this.storage.data;
   }
 
   /** The number of axes. */

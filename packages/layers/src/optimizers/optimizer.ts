@@ -6,6 +6,7 @@ import {
   DTypeError,
   ShapeError,
   ValueError,
+  duringRun,
   formatShape,
   ops,
   run,
@@ -146,9 +147,12 @@ export abstract class Optimizer {
   applyGradients(pairs: readonly ParameterGradient[]): void {
     for (const [parameter, gradient] of pairs) checkPair(this.name, parameter, gradient);
     const gradients = this.clipped(pairs);
-    this.clock.data[0] = this.effectiveLearningRate;
-    this.clock.data[1] = this.steps + 1;
-    this.tick(this.steps + 1);
+    duringRun([], () => {
+      this.clock.data[0] = this.effectiveLearningRate;
+      this.clock.data[1] = this.steps + 1;
+      this.tick(this.steps + 1);
+      this.steps++;
+    });
     for (let i = 0; i < pairs.length; i++) {
       const parameter = pairs[i][0];
       const { value } = parameter;
@@ -157,7 +161,6 @@ export abstract class Optimizer {
       }
       this.update(value, gradients[i], this.slotsOf(parameter));
     }
-    this.steps++;
   }
 
   /** Changes one parameter in place, with one update op. `slots` are in the order of the plan. */
@@ -214,7 +217,11 @@ export abstract class Optimizer {
         `${this.name}: the state is damaged: iterations ${state.iterations}, clock of ${state.clock.length} numbers.`,
       );
     }
-    parameters.forEach((parameter, i) => this.slots.set(parameter, restored[i]));
+    // In place: a recorded step uses the slots where they are.
+    parameters.forEach((parameter, i) => {
+      const slots = this.slotsOf(parameter);
+      restored[i].forEach((value, k) => run(specs.assign, [slots[k], value], {}));
+    });
     this.rate = rate;
     this.steps = state.iterations;
     this.clock.data.set(state.clock);

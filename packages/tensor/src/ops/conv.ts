@@ -39,6 +39,8 @@ function resolveForward(
 export const conv: KernelOp<readonly ['x', 'kernel'], ConvAttrs, never> = {
   kind: 'kernel',
   name: 'conv',
+  heavy: true,
+  biasAxis: (shape, { dataFormat }) => (dataFormat === 'channelsFirst' ? 1 : shape.length - 1),
   inputs: ['x', 'kernel'],
   promotion: 'float',
   infer: ([x, kernel], attrs) => ({
@@ -111,6 +113,7 @@ function transposedSize(
 export const convTranspose: KernelOp<readonly ['x', 'kernel'], ConvTransposeAttrs, never> = {
   kind: 'kernel',
   name: 'convTranspose',
+  heavy: true,
   inputs: ['x', 'kernel'],
   promotion: 'float',
   infer: ([x, kernel], attrs) => ({
@@ -161,6 +164,7 @@ export const convKernelGradient: KernelOp<
 > = {
   kind: 'kernel',
   name: 'convKernelGradient',
+  heavy: true,
   inputs: ['x', 'cotangent'],
   promotion: 'float',
   infer: ([x, cotangent], attrs) => ({

@@ -5,9 +5,9 @@ import { ARRAY_TYPES } from '../dtype.js';
 import { ShapeError, formatShape } from '../errors.js';
 import { gemm } from '../kernels/js/gemm.js';
 import { sum } from '../kernels/js/reduce.js';
-import { asContiguous, copyElements, eachReduction } from '../loops.js';
+import { asContiguous, copyElements, eachReduction, restrided, withAxes } from '../loops.js';
 import type { KernelOp, Strided, TensorType } from '../op.js';
-import { isContiguous, rowMajorStrides, sizeOf } from '../shape.js';
+import { rowMajorStrides, sizeOf } from '../shape.js';
 import { parseEquation, type Equation } from './attributes.js';
 
 /** The size that each letter stands for. @throws ShapeError when a letter has two sizes, or an input other axes */
@@ -52,18 +52,13 @@ function diagonal(letters: string, x: Strided): Lettered {
   const strides = unique.map((letter) =>
     [...letters].reduce((s, l, i) => (l === letter ? s + x.strides[i] : s), 0),
   );
-  return {
-    letters: unique.join(''),
-    x: { ...x, shape, strides, size: sizeOf(shape), contiguous: isContiguous(shape, strides) },
-  };
+  return { letters: unique.join(''), x: restrided(x, shape, strides) };
 }
 
 /** The axes in the order of `letters`. */
 function arrange({ letters: from, x }: Lettered, letters: string): Lettered {
   const order = [...letters].map((letter) => from.indexOf(letter));
-  const shape = order.map((i) => x.shape[i]);
-  const strides = order.map((i) => x.strides[i]);
-  return { letters, x: { ...x, shape, strides, contiguous: isContiguous(shape, strides) } };
+  return { letters, x: withAxes(x, order) };
 }
 
 function scratch(like: Strided, letters: string, shape: readonly number[]): Lettered {

@@ -22,6 +22,7 @@ function unary(name: string, promotion: Promotion, kernel: UnaryKernel, result?:
     name,
     inputs: ['x'],
     promotion,
+    elementwise: true,
     infer: ([x]) => (result === undefined ? x : { dtype: result, shape: x.shape }),
     launch: ([x], out) => mapUnary(kernel, x, out, 0, 0),
   };
@@ -39,6 +40,7 @@ function withAlpha(
     inputs: ['x'],
     promotion: 'float',
     lead: 'alpha',
+    elementwise: true,
     infer: ([x]) => x,
     launch: ([x], out, { alpha = standard }) => mapUnary(kernel, x, out, alpha, 0),
   };
@@ -55,6 +57,7 @@ function binary(
     name,
     inputs: ['a', 'b'],
     promotion,
+    elementwise: true,
     infer: ([a, b]) => ({
       dtype: result ?? a.dtype,
       shape: broadcastShapes(name, a.shape, b.shape),

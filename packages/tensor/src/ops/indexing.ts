@@ -5,7 +5,7 @@ import { checkDType, type DType } from '../dtype.js';
 import { DTypeError, IndexError, ShapeError, ValueError, formatShape } from '../errors.js';
 import * as k from '../kernels/js/indexing.js';
 import * as lanes from '../kernels/js/lanes.js';
-import { asContiguous, copyElements, eachLane, gatherAxis } from '../loops.js';
+import { asContiguous, copyElements, eachLane, gatherAxis, restrided } from '../loops.js';
 import type { KernelOp, ListOp, NoAttrs, Strided, TensorType } from '../op.js';
 import {
   checkShape,
@@ -325,11 +325,11 @@ export const oneHot: KernelOp<readonly ['indices'], OneHotAttrs, 'depth'> = {
   },
   launch: ([indices], out, { depth, axis = -1 }) => {
     const at = normalizeAxis('oneHot', axis, out.shape.length);
-    const column: Strided = {
-      ...indices,
-      shape: insertAt(indices.shape, at, 1),
-      strides: insertAt(indices.strides, at, 0),
-    };
+    const column = restrided(
+      indices,
+      insertAt(indices.shape, at, 1),
+      insertAt(indices.strides, at, 0),
+    );
     eachLane([out, column], at, ([iy, ii]) => {
       const index = column.data[ii];
       if (index >= 0 && index < depth) out.data[iy + index * out.strides[at]] = 1;

@@ -3,7 +3,7 @@
  */
 import { ShapeError, formatShape } from '../errors.js';
 import { gemm } from '../kernels/js/gemm.js';
-import { asContiguous, eachRow } from '../loops.js';
+import { asContiguous, eachRow, withAxes } from '../loops.js';
 import type { KernelOp, NoAttrs, Strided } from '../op.js';
 import { broadcastShapes, broadcastStrides, rowMajorStrides, type Shape } from '../shape.js';
 
@@ -52,6 +52,8 @@ function lastTwoStrides(
 export const matmul: KernelOp<readonly ['a', 'b'], MatmulAttrs, never> = {
   kind: 'kernel',
   name: 'matmul',
+  heavy: true,
+  biasAxis: (shape) => shape.length - 1,
   inputs: ['a', 'b'],
   promotion: 'number',
   infer: ([a, b], { transposeA = false, transposeB = false }) => {
@@ -167,13 +169,7 @@ export const dot: KernelOp<readonly ['a', 'b'], NoAttrs, never> = {
     const left = asContiguous(a);
     // b with the summed axis first: [k, ...rest].
     const order = [over, ...b.shape.map((_, i) => i).filter((i) => i !== over)];
-    const shape = order.map((i) => b.shape[i]);
-    const right = asContiguous({
-      ...b,
-      shape,
-      strides: order.map((i) => b.strides[i]),
-      contiguous: over === 0 && b.contiguous,
-    });
+    const right = asContiguous(withAxes(b, order));
     const n = b.size / Math.max(k, 1);
     const m = a.size / Math.max(k, 1);
     if (out.size > 0 && k > 0)

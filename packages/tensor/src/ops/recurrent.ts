@@ -124,6 +124,7 @@ const RNN_INPUTS = ['x', 'kernel', 'recurrentKernel', 'bias', 'initial', 'mask']
 export const simpleRNN: ListOp<typeof RNN_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'simpleRNN',
+  heavy: true,
   inputs: RNN_INPUTS,
   promotion: 'float',
   infer: (inputs) => {
@@ -159,6 +160,7 @@ const RNN_GRAD_INPUTS = ['gSequence', 'gState', 'sequence', 'recurrentKernel', '
 export const simpleRNNGrad: ListOp<typeof RNN_GRAD_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'simpleRNNGrad',
+  heavy: true,
   inputs: RNN_GRAD_INPUTS,
   promotion: 'float',
   infer: ([gSequence, gState, sequence, recurrent, mask]) => {
@@ -197,6 +199,7 @@ const LSTM_INPUTS = ['x', 'kernel', 'recurrentKernel', 'bias', 'initial', 'initi
 export const lstm: ListOp<typeof LSTM_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'lstm',
+  heavy: true,
   inputs: LSTM_INPUTS,
   promotion: 'float',
   auxiliary: 2,
@@ -240,6 +243,7 @@ const LSTM_GRAD_INPUTS = [
 export const lstmGrad: ListOp<typeof LSTM_GRAD_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'lstmGrad',
+  heavy: true,
   inputs: LSTM_GRAD_INPUTS,
   promotion: 'float',
   infer: ([gSequence, gState, gCell, cells, gates, recurrent, initialCell, mask]) => {
@@ -290,6 +294,7 @@ export const lstmGrad: ListOp<typeof LSTM_GRAD_INPUTS, RecurrentAttrs, never> = 
 export const gru: ListOp<typeof RNN_INPUTS, GRUAttrs, never> = {
   kind: 'list',
   name: 'gru',
+  heavy: true,
   inputs: RNN_INPUTS,
   promotion: 'float',
   auxiliary: 1,
@@ -331,6 +336,7 @@ const GRU_GRAD_INPUTS = ['gSequence', 'gState', 'sequence', 'gates', 'recurrentK
 export const gruGrad: ListOp<typeof GRU_GRAD_INPUTS, GRUAttrs, never> = {
   kind: 'list',
   name: 'gruGrad',
+  heavy: true,
   inputs: GRU_GRAD_INPUTS,
   promotion: 'float',
   infer: ([gSequence, gState, sequence, gates, recurrent, initial, mask]) => {

@@ -27,7 +27,7 @@ export function launchOnHeap(
   inputs: readonly Strided[],
   outputs: readonly Strided[],
   attrs: object,
-  threads: number,
+  team: { readonly size: number; active(): number },
 ): boolean {
   const lower = lowerings.get(spec.name);
   if (lower === undefined) return false;
@@ -52,7 +52,7 @@ export function launchOnHeap(
         epilogue: null,
       },
       {
-        threads,
+        threads: team.size,
         scratch: (bytes) => {
           const address = at + scratch;
           scratch += aligned(bytes);
@@ -73,7 +73,8 @@ export function launchOnHeap(
       copyElements(x, { data, offset: 0, shape: x.shape, strides: rowMajorStrides(x.shape) });
       at += bytesOf(x);
     }
-    machine.exports.execute(from, to, threads);
+    const parallel = commands.some((command) => command.parallel);
+    machine.exports.execute(from, to, parallel ? team.active() : 1);
     // Updates in place write their inputs.
     const written = spec.kind === 'update' ? spec.writes.map((i) => inputs[i]) : outputs;
     for (const x of written) {

@@ -50,7 +50,7 @@ function hasSharedMemory(): boolean {
   if (typeof SharedArrayBuffer !== 'function') return false;
   try {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    return memory.buffer instanceof SharedArrayBuffer;
+    return Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]';
   } catch {
     return false;
   }
@@ -85,9 +85,10 @@ export function exportsOf(instance: WebAssembly.Instance, shared: boolean): Modu
   };
   const execute = named('execute');
   const executePart = named('executePart');
-  if (!shared) return { execute, executePart, work: () => 0, ready: () => 0, stop: () => 0 };
-  const [work, ready, stop] = ['work', 'ready', 'stop'].map(named);
-  return { execute, executePart, work, ready, stop };
+  const nobody = (): number => 0;
+  if (!shared) return { execute, executePart, work: nobody, beginTeam: nobody, ready: nobody };
+  const [work, beginTeam, ready] = ['work', 'beginTeam', 'ready'].map(named);
+  return { execute, executePart, work, beginTeam, ready };
 }
 
 /** How many bytes these commands take in memory, arguments included. */

@@ -24,10 +24,10 @@ const CONTROL = {
   /** The present command: kernel and arguments. Only those who have a part of it may look. */
   kernel: 256,
   args: 260,
-  /** 1 when the workers are to end. */
-  stop: 320,
-  /** How many workers have begun to wait for calls. */
-  ready: 384,
+  /** The number of the present team of workers: those of another team are to end. */
+  team: 320,
+  /** For each part, the team of the worker that waits for its calls. */
+  ready: 512,
 } as const;
 
 /** No more threads than this. */
@@ -45,12 +45,12 @@ export interface ModuleExports {
   execute(from: number, to: number, threads: number): unknown;
   /** Runs one part of the command at this address alone. */
   executePart(command: number, part: number, parts: number): unknown;
-  /** A thread's life: does its part (from 1 on) of parallel commands until `stop`. */
-  work(part: number): unknown;
-  /** How many workers wait for their parts. */
-  ready(): number;
-  /** Ends the lives of all workers. */
-  stop(): unknown;
+  /** A worker's life: does its part (from 1 on) of parallel commands until another team is begun. */
+  work(part: number, team: number): unknown;
+  /** Begins a team: the workers of all others end. */
+  beginTeam(team: number): unknown;
+  /** Whether the workers for so many parts, but for the caller's part 0, wait for their calls. */
+  ready(parts: number, team: number): number;
 }
 
 const KERNEL_SIGNATURE = { params: ['i32', 'i32', 'i32'], result: 'void' } as const;
@@ -109,20 +109,31 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
       f.do(drop(memory.atomic.notify(at(CONTROL.call), i32.const(-1))));
     });
   });
-  const stop = m.function('stop', [], 'void', (f) => {
-    f.do(i32.atomic.store(at(CONTROL.stop), i32.const(1)), call(callAll, i32.const(0)));
+  const beginTeam = m.function('beginTeam', ['i32'], 'void', (f, team) => {
+    f.do(i32.atomic.store(at(CONTROL.team), team), call(callAll, i32.const(0)));
   });
-  m.export(stop);
-  const ready = m.function('ready', [], 'i32', (f) => f.return(i32.atomic.load(at(CONTROL.ready))));
+  m.export(beginTeam);
+  const readyAt = (part: Expr<'i32'>): Expr<'i32'> => i32.mul(part, i32.const(4));
+  const ready = m.function('ready', ['i32', 'i32'], 'i32', (f, parts, team) => {
+    const part = f.local('i32');
+    f.for(part, i32.const(1), parts, 1, () => {
+      const waiting = i32.atomic.load(readyAt(part), CONTROL.ready);
+      f.if(i32.ne(waiting, team), () => f.return(i32.const(0)));
+    });
+    f.return(i32.const(1));
+  });
   m.export(ready);
 
-  const work = m.function('work', ['i32'], 'void', (f, part) => {
+  const work = m.function('work', ['i32', 'i32'], 'void', (f, part, team) => {
     const add = (address: number, value: number): void =>
       f.do(drop(i32.atomic.rmw_add(at(address), i32.const(value))));
     const seen = f.local('i32', i32.atomic.load(at(CONTROL.call)));
+    const leaveOtherTeam = (): void =>
+      f.if(i32.ne(i32.atomic.load(at(CONTROL.team)), team), () => f.return());
+    leaveOtherTeam();
+    f.do(i32.atomic.store(readyAt(part), team, CONTROL.ready));
     const now = f.local('i32');
     const spins = f.local('i32');
-    add(CONTROL.ready, 1);
     f.loop((again) => {
       // Look for a while, then sleep until the call changes. Whoever changes it looks at `sleepers` afterwards, so that
       // either it sees this thread there or this thread sees the new call.
@@ -141,7 +152,7 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
         });
       });
       f.set(seen, now);
-      f.if(i32.atomic.load(at(CONTROL.stop)), () => f.return());
+      leaveOtherTeam();
       const parts = i32.and(now, i32.const(255));
       f.if(i32.lt_s(part, parts), () => {
         const number = i32.load(at(CONTROL.kernel));

@@ -1,0 +1,74 @@
+/**
+ * Steps of one's own as programs.
+ */
+import { CompiledStep, ValueError, type ProfileRow, type Tensor } from '@tapegrad/tensor';
+import { Variable, toVariable, type VariableLike } from './variable.js';
+
+/** What a step may return: a value, a list of them, or an object. */
+export type StepResult = Variable | readonly Variable[] | Readonly<Record<string, Variable>>;
+
+/** A compiled step is called as the step itself. */
+export interface CompiledFunction<R extends StepResult> {
+  (...inputs: readonly VariableLike[]): R;
+  /** The list of kernel calls for inputs like these. */
+  print(...inputs: readonly VariableLike[]): string;
+  /** Runs the step once; how long each of its kernel calls took. Empty where the TypeScript kernels are in use. */
+  profile(...inputs: readonly VariableLike[]): ProfileRow[];
+}
+
+/**
+ * Makes a program of a step, such as a step of training: the first call with inputs of some shapes records which ops it
+ * takes; this call and the later ones run them as a list of kernel calls on memory that is laid out beforehand, without a
+ * graph. Weights and states that the step captures are used and changed where they are. The results have no history.
+ *
+ * The step may use ops alone: reading a value (`item`, `toArray`) inside of it is an error, `if` is decided once, when it is
+ * recorded, and captured numbers stay what they were then. Inputs may change their shapes: then another program is recorded.
+ *
+ * @param step from Variables to a Variable, a list of them, or an object of them
+ * @throws RecordingError (when it is called) if the step reads a value
+ * @example
+ * const w = variable([1, 2]);
+ * const step = compile((x) => x.mul(w).sum());
+ * step([3, 4]).item(); // 11
+ */
+export function compile<R extends StepResult>(
+  step: (...inputs: Variable[]) => R,
+): CompiledFunction<R> {
+  /** How to put the results together again; known once the step has been recorded or run. */
+  let assemble: ((outputs: readonly Variable[]) => StepResult) | null = null;
+  const compiled = new CompiledStep((inputs) => {
+    const result = step(...inputs.map((x) => new Variable(x)));
+    const parts = partsOf(result);
+    assemble = parts.assemble;
+    return parts.values.map((x) => x.value);
+  });
+  const tensors = (inputs: readonly VariableLike[]): Tensor[] =>
+    inputs.map((x) => toVariable(x).value);
+  const call = (...inputs: readonly VariableLike[]): R => {
+    const outputs = compiled.run(tensors(inputs)).map((x) => new Variable(x));
+    if (assemble === null) throw new ValueError('compile: the step has not been run.');
+    // The parts are put together as the step itself has given them.
+    return assemble(outputs) as R;
+  };
+  return Object.assign(call, {
+    print: (...inputs: readonly VariableLike[]) =>
+      String(
+        compiled.program(tensors(inputs)) ?? 'program: none; the TypeScript kernels are in use',
+      ),
+    profile: (...inputs: readonly VariableLike[]) =>
+      compiled.program(tensors(inputs))?.profile(tensors(inputs)) ?? [],
+  });
+}
+
+function partsOf(result: StepResult): {
+  values: readonly Variable[];
+  assemble: (outputs: readonly Variable[]) => StepResult;
+} {
+  if (result instanceof Variable) return { values: [result], assemble: ([output]) => output };
+  if (Array.isArray(result)) return { values: result, assemble: (outputs) => [...outputs] };
+  const names = Object.keys(result);
+  return {
+    values: Object.values(result),
+    assemble: (outputs) => Object.fromEntries(outputs.map((output, i) => [names[i], output])),
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * A model's steps of training, testing and predicting, recorded as programs where the kernels allow it.
+ */
+import { CompiledStep, ValueError, type Program, type Tensor } from '@tapegrad/tensor';
+import { Variable, noGrad } from '@tapegrad/autograd';
+import type { BaseModel } from './base-model.js';
+import type { Samples } from './data.js';
+import { statefulLayers } from './states.js';
+import {
+  testStep,
+  trainStep,
+  type Compiled,
+  type OutputPlan,
+  type StepResult,
+  type StepValues,
+} from './training.js';
+
+/** What a model does with a batch. The programs are made when they are first needed. */
+export class ModelSteps {
+  private readonly training = this.step((model, compiled, batch) =>
+    trainStep(model, compiled, batch),
+  );
+  private readonly testing = this.step((model, compiled, batch) =>
+    testStep(model, compiled, batch),
+  );
+  private readonly predicting = new CompiledStep((inputs) => {
+    const outputs = noGrad(() => this.model.applyAll(inputs.map((x) => new Variable(x))));
+    this.refresh();
+    return outputs.map(({ value }) => value);
+  });
+  /** What the programs refer to: when it is not the same any more they are made anew. */
+  private captured: readonly unknown[] = [];
+
+  /**
+   * @param compiled null for a model that is not compiled and can only predict
+   * @param eager compute op by op, without programs
+   */
+  constructor(
+    private readonly model: BaseModel,
+    private readonly compiled: Compiled | null,
+    private readonly eager: boolean,
+  ) {}
+
+  /** How the outputs are judged. */
+  get outputs(): readonly OutputPlan[] {
+    return this.settings.outputs;
+  }
+
+  /** One step of training. The losses are those before the update. */
+  train(batch: Samples): StepResult {
+    return this.judged(this.training, batch);
+  }
+
+  /** Losses and predictions; nothing is changed. */
+  test(batch: Samples): StepResult {
+    return this.judged(this.testing, batch);
+  }
+
+  /** The model's outputs. */
+  predict(inputs: readonly Tensor[]): readonly Tensor[] {
+    return this.run(this.predicting, inputs);
+  }
+
+  /** The program of a training step on such a batch; null where the TypeScript kernels are in use. */
+  trainingProgram(batch: Samples): Program | null {
+    this.refresh();
+    return this.eager ? null : this.training.program(tensorsOf(batch));
+  }
+
+  private get settings(): Compiled {
+    if (this.compiled === null) throw new ValueError(`${this.model.name}: is not compiled.`);
+    return this.compiled;
+  }
+
+  private step(
+    values: (model: BaseModel, compiled: Compiled, batch: Samples) => StepValues,
+  ): CompiledStep {
+    return new CompiledStep((tensors) => {
+      const { settings } = this;
+      const { total, losses, yPred } = values(this.model, settings, this.samplesOf(tensors));
+      // The first step may have made weights and states.
+      this.refresh();
+      const judged = settings.outputs.some(({ metrics }) => metrics.length > 0);
+      return [total, ...losses, ...(judged ? yPred : [])].map(({ value }) => value);
+    });
+  }
+
+  private judged(step: CompiledStep, batch: Samples): StepResult {
+    const [total, ...rest] = this.run(step, tensorsOf(batch));
+    const count = this.outputs.length;
+    return {
+      loss: total.item(),
+      losses: rest.slice(0, count).map((loss) => loss.item()),
+      yPred: rest.slice(count),
+    };
+  }
+
+  private run(step: CompiledStep, inputs: readonly Tensor[]): readonly Tensor[] {
+    if (this.eager) return step.eagerly(inputs);
+    this.refresh();
+    return step.run(inputs);
+  }
+
+  /** A batch from its tensors: the inputs, the targets, and perhaps the weights of the samples. */
+  private samplesOf(tensors: readonly Tensor[]): Samples {
+    const targets = this.outputs.length;
+    const inputs = this.model.inputNames.length;
+    return {
+      x: tensors.slice(0, inputs),
+      y: tensors.slice(inputs, inputs + targets),
+      weight: tensors.length > inputs + targets ? tensors[inputs + targets] : null,
+    };
+  }
+
+  /** Layers may be added, frozen or freed, and stateful ones may get other batches, between any two steps. */
+  private refresh(): void {
+    const now = [
+      ...this.model.weights,
+      null,
+      ...this.model.trainableWeights,
+      ...[...statefulLayers(this.model).values()].flatMap((layer) => layer.memory),
+    ];
+    const same = now.length === this.captured.length && now.every((x, i) => x === this.captured[i]);
+    if (same) return;
+    this.captured = now;
+    for (const step of [this.training, this.testing, this.predicting]) step.forget();
+  }
+}
+
+function tensorsOf({ x, y, weight }: Samples): Tensor[] {
+  return weight === null ? [...x, ...y] : [...x, ...y, weight];
+}

@@ -1,0 +1,77 @@
+/**
+ * A step that is recorded when it is first run with inputs of some shapes, and replayed from then on.
+ */
+import { currentEngine, type Engine } from './backend.js';
+import { formatShape } from './errors.js';
+import { fuse } from './fuse.js';
+import { Program } from './program.js';
+import { defaultGenerator, type Generator } from './random.js';
+import { record } from './recording.js';
+import { isRecordingStep } from './run.js';
+import type { Tensor } from './tensor.js';
+
+/** So many programs, for as many shapes of inputs, are kept; the one that was used longest ago makes room for a new one. */
+const KEPT = 16;
+
+/** A function from tensors to tensors, with a program for each set of types that its inputs have had. */
+export class CompiledStep {
+  private readonly programs = new Map<string, Program>();
+  /** What the programs were made for: other kernels or another default generator need others. */
+  private engine: Engine | null = null;
+  private generator: Generator | null = null;
+
+  /** @param step may use ops alone: it does not see values. What it captures is used where it is, and changed in place */
+  constructor(private readonly step: (inputs: readonly Tensor[]) => readonly Tensor[]) {}
+
+  /**
+   * Runs the step: as a program, or eagerly on the TypeScript kernels, or as a part of a step that is being recorded.
+   *
+   * @throws RecordingError when the step looks at a value; OutOfMemoryError when the heap is full; and whatever it throws
+   */
+  run(inputs: readonly Tensor[]): readonly Tensor[] {
+    const engine = currentEngine();
+    if (engine === null || isRecordingStep()) return this.step(inputs);
+    return this.programFor(inputs, engine).run(inputs);
+  }
+
+  /** Runs the step op by op. */
+  eagerly(inputs: readonly Tensor[]): readonly Tensor[] {
+    return this.step(inputs);
+  }
+
+  /** The program for inputs of these types; null where the TypeScript kernels are in use. */
+  program(inputs: readonly Tensor[]): Program | null {
+    const engine = currentEngine();
+    return engine === null ? null : this.programFor(inputs, engine);
+  }
+
+  /** Forgets all programs: what the step captures has become something else. */
+  forget(): void {
+    this.programs.clear();
+  }
+
+  private programFor(inputs: readonly Tensor[], engine: Engine): Program {
+    if (engine !== this.engine || this.generator !== defaultGenerator()) {
+      this.forget();
+      this.engine = engine;
+      this.generator = defaultGenerator();
+    }
+    let key = '';
+    for (const x of inputs) key += x.dtype + formatShape(x.shape);
+    let program = this.programs.get(key);
+    if (program === undefined) {
+      program = new Program(engine, fuse(record(inputs, this.step)));
+    } else {
+      this.programs.delete(key);
+    }
+    // The map is in the order of use.
+    this.programs.set(key, program);
+    if (this.programs.size > KEPT) {
+      for (const oldest of this.programs.keys()) {
+        this.programs.delete(oldest);
+        break;
+      }
+    }
+    return program;
+  }
+}

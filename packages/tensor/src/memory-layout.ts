@@ -1,0 +1,104 @@
+/**
+ * The memory of a program: which of a recording's values share a place, from when to when each is needed, and where in the
+ * arena it lies.
+ */
+import { ARRAY_TYPES, type DType } from './dtype.js';
+import { RecordingError } from './errors.js';
+import { planArena } from './plan.js';
+import type { RecordedEvent, Recording } from './recording.js';
+import type { Call } from './run.js';
+import type { Storage, Tensor } from './tensor.js';
+
+/** Where the values of a recording lie. */
+export interface MemoryLayout {
+  /** From the beginning of the arena, in bytes. */
+  readonly places: ReadonlyMap<Storage, { readonly offset: number; readonly bytes: number }>;
+  /** The size of the arena. */
+  readonly bytes: number;
+}
+
+/** A place in the arena while it is planned. Values that follow one another in the same memory share it. */
+interface Slot {
+  bytes: number;
+  first: number;
+  last: number;
+}
+
+const bytesOf = ({ dtype, size }: { dtype: DType; size: number }): number =>
+  size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
+
+/**
+ * Plans the arena of a recording. Inputs and outputs have places of their own for the whole run.
+ *
+ * @throws RecordingError for a value that nobody computes: one of another recording
+ */
+export function layOut({ inputs, outputs, events }: Recording): MemoryLayout {
+  const slots = new Map<Storage, Slot>();
+  for (const x of inputs) slots.set(x.storage, { bytes: bytesOf(x), first: -1, last: Infinity });
+  const lastUse = lastUses(events, outputs);
+  events.forEach(({ call }, at) => {
+    if (call === null) return;
+    for (const x of call.inputs) checkComputed(call, x, slots);
+    for (const out of call.outputs) {
+      const last = lastUse.get(out.storage) ?? at;
+      const reused = reusable(call, at, out, lastUse, slots);
+      if (reused === null) slots.set(out.storage, { bytes: bytesOf(out), first: at, last });
+      else {
+        reused.last = last;
+        slots.set(out.storage, reused);
+      }
+    }
+  });
+  const distinct = [...new Set(slots.values())];
+  const plan = planArena(distinct);
+  const offsetOf = new Map(distinct.map((slot, i) => [slot, plan.offsets[i]]));
+  const places = new Map(
+    [...slots].map(([storage, slot]) => [
+      storage,
+      { offset: offsetOf.get(slot) ?? 0, bytes: slot.bytes },
+    ]),
+  );
+  return { places, bytes: plan.bytes };
+}
+
+/** The last event that needs each value; outputs are needed for ever. */
+function lastUses(
+  events: readonly RecordedEvent[],
+  outputs: readonly Tensor[],
+): Map<Storage, number> {
+  const last = new Map<Storage, number>();
+  events.forEach(({ call, effect }, at) => {
+    for (const x of call?.inputs ?? effect?.tensors ?? []) last.set(x.storage, at);
+  });
+  for (const x of outputs) last.set(x.storage, Infinity);
+  return last;
+}
+
+function checkComputed(call: Call, x: Tensor, slots: ReadonlyMap<Storage, Slot>): void {
+  if (x.storage.known || slots.has(x.storage)) return;
+  throw new RecordingError(
+    `${call.spec.name}: an input belongs to a step that was recorded before; return it from that step and pass it to this one.`,
+  );
+}
+
+/** The slot of an input that ends with this call and whose memory the output can take over; null when there is none. */
+function reusable(
+  { spec, inputs }: Call,
+  at: number,
+  out: Tensor,
+  lastUse: ReadonlyMap<Storage, number>,
+  slots: ReadonlyMap<Storage, Slot>,
+): Slot | null {
+  if (spec.kind !== 'kernel' || spec.elementwise !== true) return null;
+  for (const { storage } of inputs) {
+    const slot = slots.get(storage);
+    if (slot === undefined || slot.last !== at || slot.first < 0) continue;
+    if (lastUse.get(storage) !== at || slot.bytes !== bytesOf(out)) continue;
+    const whole = inputs.every(
+      (x) =>
+        x.storage !== storage || (x.contiguous && x.size === out.size && x.dtype === out.dtype),
+    );
+    if (whole) return slot;
+  }
+  return null;
+}

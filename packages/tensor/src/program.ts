@@ -1,0 +1,284 @@
+/**
+ * A recorded step as a program: a list of kernel calls on memory that was laid out beforehand. Running it makes no graph,
+ * allocates nothing, and leaves nothing for the garbage collector but the results.
+ */
+import type { Engine } from './backend.js';
+import { ARRAY_TYPES } from './dtype.js';
+import { DTypeError, ShapeError, formatShape } from './errors.js';
+import type { Command } from './kernels/wasm/kernel.js';
+import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
+import { COMMAND_BYTES } from './kernels/wasm/module.js';
+import { copyElements } from './loops.js';
+import { lowerCall, type AddressOf } from './lower.js';
+import { layOut } from './memory-layout.js';
+import type { TensorType } from './op.js';
+import type { RecordedCall, Recording } from './recording.js';
+import { sameShape } from './shape.js';
+import { Storage, Tensor, allocate, withLayout } from './tensor.js';
+
+/** The commands from one address to another, or something for JavaScript to do. */
+interface Step {
+  readonly from: number;
+  to: number;
+  readonly act: (() => void) | null;
+  /** Null for an effect. */
+  readonly call: ProgramCall | null;
+}
+
+/** One call of a program. */
+export interface ProgramCall {
+  /** The op, and what was fused into it. */
+  readonly name: string;
+  /** The kernels that it takes; 'js' for the op's TypeScript kernel. */
+  readonly kernels: readonly string[];
+  readonly inputs: readonly TensorType[];
+  readonly outputs: readonly TensorType[];
+  /** Additions and multiplications; 0 where nobody has counted. */
+  readonly flops: number;
+  /** Read and written, each tensor once. */
+  readonly bytes: number;
+}
+
+/** How long one call of a program takes. */
+export interface ProfileRow {
+  readonly call: ProgramCall;
+  /** Of one run, in milliseconds. */
+  readonly ms: number;
+}
+
+/** A step that can be run again and again. Parameters and states are those that it was recorded with. */
+export class Program {
+  /** In order. */
+  readonly calls: readonly ProgramCall[];
+  /** The bytes of the values that are needed during a run only. */
+  readonly arenaBytes: number;
+  private readonly inputs: readonly Tensor[];
+  private readonly outputs: readonly Tensor[];
+  /** Calls and effects one by one, and the same with neighbouring commands joined. */
+  private readonly single: readonly Step[];
+  private readonly steps: readonly Step[];
+  /** What is changed in place: a graph that saved these values can tell by their versions. */
+  private readonly written: readonly Storage[];
+  private readonly threads: number;
+  private readonly parallel: boolean;
+
+  /** @throws RecordingError when a value belongs to another recording; OutOfMemoryError when the heap is full */
+  constructor(
+    private readonly engine: Engine,
+    recording: Recording,
+  ) {
+    const { machine, residents, team } = engine;
+    const { inputs, outputs, events } = recording;
+    const layout = layOut(recording);
+    const threads = team.size;
+    // The first lowering tells how much scratch and how many commands there are; the second one has the addresses.
+    const calls = events.flatMap(({ call }) => (call === null ? [] : [call]));
+    const trial = calls.map((call) => lowerCall(call, () => 0, threads, 0));
+    const scratchBytes = trial.reduce((most, { scratchBytes: b }) => Math.max(most, b), 0);
+    const listBytes = commandBytes(trial.flatMap(({ commands }) => commands ?? []));
+    const block = machine.heap.allocateFor(this, layout.bytes + scratchBytes + listBytes);
+    const scratch = block.address + layout.bytes;
+
+    const placed = new Map<Storage, Storage>();
+    const addressOf: AddressOf = (storage, dtype) => {
+      const place = layout.places.get(storage);
+      return place === undefined ? residents.settle(storage, dtype) : block.address + place.offset;
+    };
+    /** The tensor of the program that stands for one of the recording. */
+    const here = (x: Tensor): Tensor => {
+      const address = addressOf(x.storage, x.dtype);
+      if (x.storage.known) return x;
+      let storage = placed.get(x.storage);
+      if (storage === undefined) {
+        storage = new Storage(null);
+        const bytes = layout.places.get(x.storage)?.bytes ?? 0;
+        const size = bytes / ARRAY_TYPES[x.dtype].BYTES_PER_ELEMENT;
+        residents.place(storage, { dtype: x.dtype, address, size });
+        placed.set(x.storage, storage);
+      }
+      return withLayout(new Tensor(storage, x.dtype, x.shape), x);
+    };
+
+    const lowered = calls.map((call) => lowerCall(call, addressOf, threads, scratch).commands);
+    let at = writeCommands(
+      machine,
+      lowered.flatMap((commands) => commands ?? []),
+      scratch + scratchBytes,
+    ).from;
+    this.threads = threads;
+    this.parallel = lowered.some((commands) => commands?.some(({ parallel }) => parallel));
+    let next = 0;
+    this.single = events.map(({ call, effect }): Step => {
+      if (call === null) {
+        const tensors = effect.tensors.map(here);
+        return { from: at, to: at, act: () => effect.body(...tensors), call: null };
+      }
+      const commands = lowered[next++];
+      const from = at;
+      at += COMMAND_BYTES * (commands?.length ?? 0);
+      const act = commands === null ? launcher(call, here) : null;
+      return { from, to: at, act, call: describe(call, commands) };
+    });
+    this.steps = joined(this.single);
+    this.calls = this.single.flatMap(({ call }) => (call === null ? [] : [call]));
+    this.arenaBytes = layout.bytes;
+    this.inputs = inputs.map(here);
+    this.outputs = outputs.map(here);
+    this.written = calls.flatMap(({ spec, inputs: all }) =>
+      spec.kind === 'update' ? spec.writes.map((i) => here(all[i]).storage) : [],
+    );
+  }
+
+  /**
+   * Runs the step on these inputs.
+   *
+   * @throws ShapeError, DTypeError when an input has another type than that recorded
+   */
+  run(inputs: readonly Tensor[]): Tensor[] {
+    this.feed(inputs);
+    const { exports } = this.engine.machine;
+    const threads = this.activeThreads();
+    for (const { from, to, act } of this.steps) {
+      if (act === null) exports.execute(from, to, threads);
+      else act();
+    }
+    return this.results();
+  }
+
+  /** Runs the step once, and says how long each call took. */
+  profile(inputs: readonly Tensor[]): ProfileRow[] {
+    this.feed(inputs);
+    const { exports } = this.engine.machine;
+    const threads = this.activeThreads();
+    return this.single.flatMap(({ from, to, act, call }) => {
+      const start = performance.now();
+      if (act === null) exports.execute(from, to, threads);
+      else act();
+      return call === null ? [] : [{ call, ms: performance.now() - start }];
+    });
+  }
+
+  /** The list of calls: op, kernels, shapes, work. */
+  toString(): string {
+    const lines = this.calls.map((call, i) => {
+      const types = (all: readonly TensorType[]): string =>
+        all.map(({ dtype, shape }) => `${dtype}${formatShape(shape)}`).join(', ');
+      const work = call.flops > 0 ? `, ${call.flops} FLOP` : '';
+      return (
+        `${String(i).padStart(4)}  ${call.name}(${types(call.inputs)})` +
+        `${call.outputs.length > 0 ? ` → ${types(call.outputs)}` : ''}  [${call.kernels.join(', ')}; ${call.bytes} bytes${work}]`
+      );
+    });
+    return [
+      `program: ${this.calls.length} calls, arena of ${this.arenaBytes} bytes`,
+      ...lines,
+    ].join('\n');
+  }
+
+  /** One where no call is worth more; all, if they have started and the program's scratch was made for so many. */
+  private activeThreads(): number {
+    return this.parallel ? Math.min(this.engine.team.active(), this.threads) : 1;
+  }
+
+  private feed(inputs: readonly Tensor[]): void {
+    if (inputs.length !== this.inputs.length) {
+      throw new ShapeError(
+        `program: was recorded with ${this.inputs.length} inputs; got ${inputs.length}.`,
+      );
+    }
+    inputs.forEach((x, i) => {
+      const slot = this.inputs[i];
+      if (x.dtype !== slot.dtype) {
+        throw new DTypeError(
+          `program: input ${i} was recorded as ${slot.dtype}; got ${x.dtype}. Cast it, or record another program.`,
+        );
+      }
+      if (!sameShape(x.shape, slot.shape)) {
+        throw new ShapeError(
+          `program: input ${i} was recorded with shape ${formatShape(slot.shape)}; got ${formatShape(x.shape)}. Record ` +
+            `another program for it.`,
+        );
+      }
+      if (x.contiguous) slot.data.set(x.toTypedArray(), slot.offset);
+      else copyElements(x, slot);
+    });
+  }
+
+  private results(): Tensor[] {
+    for (const storage of this.written) storage.version++;
+    return this.outputs.map((x) => {
+      const copy = allocate(x);
+      if (x.contiguous) copy.data.set(x.toTypedArray());
+      else copyElements(x, copy);
+      return copy;
+    });
+  }
+}
+
+/** The same steps, with commands that follow one another run by one call. */
+function joined(single: readonly Step[]): Step[] {
+  const steps: Step[] = [];
+  for (const step of single) {
+    const last = steps[steps.length - 1];
+    if (step.act === null && last !== undefined && last.act === null) last.to = step.to;
+    else steps.push({ ...step });
+  }
+  return steps;
+}
+
+/** Runs an op's TypeScript kernel on the heap. */
+function launcher(
+  { spec, inputs, outputs, attrs }: RecordedCall,
+  here: (x: Tensor) => Tensor,
+): () => void {
+  const ins = inputs.map(here);
+  const outs = outputs.map(here);
+  switch (spec.kind) {
+    case 'kernel': {
+      const [out] = outs;
+      if (spec.elementwise === true) return () => spec.launch(ins, out, attrs);
+      return () => {
+        clear(out);
+        spec.launch(ins, out, attrs);
+      };
+    }
+    case 'list':
+      return () => {
+        for (const out of outs) clear(out);
+        spec.launch(ins, outs, attrs);
+      };
+    case 'update':
+      return () => spec.launch(ins, attrs);
+    case 'view':
+      return () => undefined;
+  }
+}
+
+/** TypeScript kernels count on zeros where they write; the arena has what was there before. */
+function clear({ data, offset, size }: Tensor): void {
+  data.fill(0, offset, offset + size);
+}
+
+function describe(
+  { spec, inputs, outputs, epilogue }: RecordedCall,
+  commands: readonly Command[] | null,
+): ProgramCall {
+  const fused = [epilogue?.bias ? 'bias' : null, epilogue?.activation ?? null];
+  const tensors = [...inputs, ...outputs];
+  return {
+    name: [spec.name, ...fused].filter((part) => part !== null).join('+'),
+    kernels: commands === null ? ['js'] : commands.map(({ kernel }) => kernel.name),
+    inputs: inputs.map(typeOf),
+    outputs: outputs.map(typeOf),
+    flops: (commands ?? []).reduce((sum, { flops }) => sum + flops, 0),
+    bytes: tensors.reduce(
+      (sum, { dtype, size }) => sum + size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT,
+      0,
+    ),
+  };
+}
+
+/** The type alone: a recorded tensor would keep its graph alive. */
+function typeOf({ dtype, shape }: TensorType): TensorType {
+  return { dtype, shape };
+}

@@ -1,0 +1,78 @@
+/**
+ * Recording a step: the function runs once on values that are not there, and every op that it asks for is noted.
+ */
+import type { Epilogue } from './kernels/wasm/kernel.js';
+import type { TensorType } from './op.js';
+import { pending, withRecorder, type Call } from './run.js';
+import type { Storage, Tensor } from './tensor.js';
+
+/** Something besides ops that happens at its place in every run. */
+export interface Effect {
+  readonly tensors: readonly Tensor[];
+  readonly body: (...tensors: readonly Tensor[]) => void;
+}
+
+/** What is computed on a product's result while it is still in registers. */
+export interface RecordedEpilogue {
+  readonly bias: Tensor | null;
+  readonly activation: Epilogue['activation'];
+}
+
+/** A call, with what was fused into it. */
+export interface RecordedCall extends Call {
+  readonly epilogue: RecordedEpilogue | null;
+}
+
+/** A call or an effect. */
+export type RecordedEvent =
+  | { readonly call: RecordedCall; readonly effect: null }
+  | { readonly call: null; readonly effect: Effect };
+
+/** What a step does, in order, from its inputs to its outputs. */
+export interface Recording {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly events: readonly RecordedEvent[];
+}
+
+/**
+ * Notes what `step` does with inputs of these types. Nothing is computed.
+ *
+ * @throws RecordingError when the step looks at a value
+ */
+export function record(
+  types: readonly TensorType[],
+  step: (inputs: readonly Tensor[]) => readonly Tensor[],
+): Recording {
+  const events: RecordedEvent[] = [];
+  const inputs = types.map(pending);
+  const outputs = withRecorder(
+    {
+      call: (call) => events.push({ call: { ...call, epilogue: null }, effect: null }),
+      effect: (tensors, body) => events.push({ call: null, effect: { tensors, body } }),
+    },
+    () => step(inputs),
+  );
+  return { inputs, outputs, events: withoutUnused(events, outputs) };
+}
+
+/** Leaves out views, which do nothing, and calls whose results nobody needs. */
+function withoutUnused(
+  events: readonly RecordedEvent[],
+  outputs: readonly Tensor[],
+): RecordedEvent[] {
+  const needed = new Set<Storage>(outputs.map((x) => x.storage));
+  const kept = [...events].reverse().filter(({ call, effect }) => {
+    if (effect !== null) {
+      for (const x of effect.tensors) needed.add(x.storage);
+      return true;
+    }
+    if (call.spec.kind === 'view') return false;
+    // A draw moves its generator on, whoever needs the numbers.
+    const acts = call.spec.kind === 'update' || 'generator' in call.attrs;
+    if (!acts && !call.outputs.some((x) => needed.has(x.storage))) return false;
+    for (const x of call.inputs) needed.add(x.storage);
+    return true;
+  });
+  return kept.reverse();
+}
