@@ -4,11 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { path } from './options.js';
+import { whyNot } from './peers/tapegrad-engine.js';
 import { groupsOf, type Row } from './rows.js';
 import type { Result, Results } from './runner.js';
 
 /** What must be there: the engines that the install brings. */
 const PEERS = ['tapegrad', 'tapegrad-js', 'tfjs-cpu', 'tfjs-wasm', 'jax-js'];
+if (whyNot('eager') === null) PEERS.push('tapegrad-eager');
 
 /** tfjs has no kernel for the gradient of a convolution's windows on its `wasm` backend. */
 function cannot(peer: string, { task }: Row): boolean {

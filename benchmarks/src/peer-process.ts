@@ -11,8 +11,8 @@ export class PeerError extends Error {}
 
 /** How long a peer may take to answer. */
 const PATIENCE_MS = 600_000;
-/** How much of what a dead peer printed is worth showing. */
-const TAIL = 400;
+/** How much of what a peer prints is kept, in case it dies. */
+const TAIL = 8000;
 
 export class PeerProcess {
   private constructor(
@@ -59,6 +59,16 @@ export class PeerProcess {
   }
 }
 
+/** The line of an error with its message, or the last one, from what a dead peer printed. */
+function essence(complaints: string): string {
+  const lines = complaints
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .reverse();
+  return lines.find((line) => /^\w*(Error|Exception)\b.*:/.test(line)) ?? lines[0] ?? '';
+}
+
 /** The process, with its output as a series of answers. */
 function start({ name, command, args, threads }: PeerSpec): {
   send(message: Request): void;
@@ -88,7 +98,7 @@ function start({ name, command, args, threads }: PeerSpec): {
       try {
         const line = await Promise.race([lines.next(), failed]);
         if (late) throw new PeerError(`no answer in ${PATIENCE_MS / 1000} s`);
-        if (line.done === true) throw new PeerError(`${name} ended early: ${complaints.trim()}`);
+        if (line.done === true) throw new PeerError(`${name} ended early: ${essence(complaints)}`);
         return JSON.parse(line.value) as unknown;
       } finally {
         clearTimeout(timer);

@@ -72,9 +72,9 @@ function firstStepTable(results: Results, names: readonly string[]): string {
 /** A group's times, and its ratios where there is something to compare. */
 export function groupTables(group: Group, results: Results, peers: readonly PeerSpec[]): string {
   const names = peers.map(({ name }) => name);
+  const trains = group.rows.some(({ task }) => task.kind === 'training');
   const times =
-    timeTable(group, results, names) +
-    (group.separate ? `\n${firstStepTable(results, names)}` : '');
+    timeTable(group, results, names) + (trains ? `\n${firstStepTable(results, names)}` : '');
   const families = new Set(peers.map(({ family }) => family));
   return families.has('tapegrad') && families.size > 1
     ? `${times}\n${ratioTable(results, peers)}`
