@@ -55,7 +55,7 @@ const AGREEMENT = 0.01;
 /** A step that takes longer makes the rounds fewer. */
 const SLOW_MS = 5000;
 /** How long the rounds of such a peer may take together; one is always measured. */
-const SLOW_ROUNDS_MS = 60_000;
+const SLOW_ROUNDS_MS = 30_000;
 /** Steps before each round's clock starts, for what engines compile anew for a new model. */
 const UNTIMED = 2;
 
