@@ -79,7 +79,7 @@ export type TileFunction = FunctionRef<
   'void'
 >;
 
-/** The micro-kernel: a full tile, `tileRows` × `tileColumns`. k must be at least 1. */
+/** The micro-kernel: a full tile, `tileRows` × `tileColumns`. With k = 0 it gives zeros. */
 export function microKernel(
   m: ModuleBuilder,
   shared: SharedFunctions,
@@ -122,7 +122,7 @@ export function tileKernel(
         const ofB = Array.from({ length: vectors }, () => f.local('v128'));
         // c_ij += a_ip·b_pj. Not unrolled: V8 11 then keeps the sums in other registers in each copy of the step, and what it
         // moves between them costs a third of the rate.
-        f.loop((again) => {
+        f.while(k, () => {
           ofB.forEach((x, j) => f.set(x, v128.load(b, 16 * j)));
           sums.forEach((ofRow, i) => {
             f.set(ofA, load_splat(a, bytes * i));
@@ -131,7 +131,6 @@ export function tileKernel(
           f.increment(a, aStep);
           f.increment(b, bStep);
           f.increment(k, -1);
-          f.br_if(again, k);
         });
         eachOfC((sum, offset) => f.do(v128.store(row, sum, offset)));
       },
@@ -152,15 +151,19 @@ export const TILE_BYTES = 4 * ROWS_MULTIPLE * NR;
 const TILE_STEP = 4 * NR;
 
 /**
- * The micro-kernel at an edge: of the tile only the first `rows` × `columns` elements are C's. It is computed in full, by the
- * same operations, in the scratch at `tile`.
+ * The micro-kernel at an edge: of the tile only the first `rows` × `columns` elements are C's. They are computed by the same
+ * operations in the scratch at `tile`.
  */
 export function edgeKernel(
   m: ModuleBuilder,
   shared: SharedFunctions,
   format: Format = F32,
 ): EdgeFunction {
-  const micro = microKernel(m, shared, format);
+  // A tile of which half is enough is computed in half.
+  const [MR, NR] = [tileRows(m), tileColumns(format)];
+  const whole = tileKernel(m, shared, MR, NR, format);
+  const narrow = tileKernel(m, shared, MR, NR / 2, format);
+  const low = tileKernel(m, shared, 2, NR, format);
   const copyTile = shared.once('copyTile', () => defineCopyTile(m));
   const name = `edgeTile${format.name}`;
   return shared.once(name, () =>
@@ -172,7 +175,19 @@ export function edgeKernel(
         const tileStep = i32.const(TILE_STEP);
         const bytes = f.local('i32', i32.mul(columns, i32.const(format.bytes)));
         f.if(accumulate, () => f.do(call(copyTile, c, cStep, tile, tileStep, rows, bytes)));
-        f.do(call(micro, a, aStep, b, bStep, tile, tileStep, k, accumulate));
+        const by = (micro: TileFunction): void =>
+          f.do(call(micro, a, aStep, b, bStep, tile, tileStep, k, accumulate));
+        f.if(
+          i32.le_s(columns, i32.const(NR / 2)),
+          () => by(narrow),
+          () => {
+            f.if(
+              i32.le_s(rows, i32.const(2)),
+              () => by(low),
+              () => by(whole),
+            );
+          },
+        );
         f.do(call(copyTile, tile, tileStep, c, cStep, rows, bytes));
       },
     ),
