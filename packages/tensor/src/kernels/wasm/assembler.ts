@@ -5,6 +5,7 @@
  */
 import {
   AssemblerError,
+  ByteWriter,
   Code,
   TYPE_BYTES,
   unsigned,
@@ -197,24 +198,25 @@ export class FunctionBuilder {
   }
 
   /** The function's body in the binary format. @throws AssemblerError when something else than the result is on the stack */
-  finish(): number[] {
-    const { result } = this.signature;
-    const wanted = result === 'void' ? [] : [result];
-    const { left } = this.code;
+  finish(): Uint8Array {
+    const { left, written } = this.code;
     if (left.length !== 0) {
       throw new AssemblerError(
         `${this.name}: ends with ${left.join(', ')} on the stack; results are given by return().`,
       );
     }
-    // A function with a result has returned before it gets here.
-    const tail = wanted.length === 0 ? [0x0b] : [0x00, 0x0b];
-    const locals = this.types.flatMap((type) => [1, TYPE_BYTES[type]]);
-    const body = [...unsigned(this.types.length), ...locals];
-    return unsigned(body.length + this.code.bytes.length + tail.length).concat(
-      body,
-      this.code.bytes,
-      tail,
-    );
+    // A function with a result has returned before it gets here: the end is unreachable.
+    const tail = this.signature.result === 'void' ? [0x0b] : [0x00, 0x0b];
+    const locals = [
+      ...unsigned(this.types.length),
+      ...this.types.flatMap((type) => [1, TYPE_BYTES[type]]),
+    ];
+    const body = new ByteWriter(written.length + 2 * locals.length);
+    body.write(unsigned(locals.length + written.length + tail.length));
+    body.write(locals);
+    body.write(written.bytes);
+    body.write(tail);
+    return body.bytes;
   }
 }
 
@@ -229,7 +231,7 @@ export interface MemoryType {
 export class ModuleBuilder {
   private readonly signatures: string[] = [];
   private readonly signatureBytes: number[][] = [];
-  private readonly functions: { ref: FunctionRef; type: number; body: number[] }[] = [];
+  private readonly functions: { ref: FunctionRef; type: number; body: Uint8Array }[] = [];
   private readonly exported: FunctionRef[] = [];
   private readonly table: FunctionRef[] = [];
 
@@ -309,35 +311,39 @@ export class ModuleBuilder {
     const limits = [shared ? 3 : 1, ...unsigned(initial), ...unsigned(maximum)];
     const tableSize = unsigned(this.table.length);
     const exports = this.exported.map((f) => [...nameBytes(f.name), 0, ...unsigned(f.index)]);
-    const sections: number[][] = [
-      section(1, vector(this.signatureBytes)),
-      section(2, vector([[...nameBytes('env'), ...nameBytes('memory'), 2, ...limits]])),
-      section(3, vector(this.functions.map((f) => unsigned(f.type)))),
-      section(4, vector([[0x70, 1, ...tableSize, ...tableSize]])),
-      section(7, vector(exports)),
-      section(9, vector([[0, 0x41, 0, 0x0b, ...vector(this.table.map((f) => unsigned(f.index)))]])),
-      section(10, vector(this.functions.map((f) => f.body))),
-    ];
-    const length = sections.reduce((sum, s) => sum + s.length, 8);
-    const bytes = new Uint8Array(length);
-    bytes.set([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-    let at = 8;
-    for (const s of sections) {
-      bytes.set(s, at);
-      at += s.length;
-    }
-    return bytes;
+    const bytes = new ByteWriter(1 << 16);
+    bytes.write([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    writeSection(bytes, 1, this.signatureBytes);
+    writeSection(bytes, 2, [[...nameBytes('env'), ...nameBytes('memory'), 2, ...limits]]);
+    writeSection(
+      bytes,
+      3,
+      this.functions.map((f) => unsigned(f.type)),
+    );
+    writeSection(bytes, 4, [[0x70, 1, ...tableSize, ...tableSize]]);
+    writeSection(bytes, 7, exports);
+    const entries = this.table.flatMap((f) => unsigned(f.index));
+    writeSection(bytes, 9, [[0, 0x41, 0, 0x0b, ...tableSize, ...entries]]);
+    writeSection(
+      bytes,
+      10,
+      this.functions.map((f) => f.body),
+    );
+    return bytes.bytes;
   }
 }
 
-function vector(items: readonly (readonly number[])[]): number[] {
-  const bytes = unsigned(items.length);
-  for (const item of items) for (const byte of item) bytes.push(byte);
-  return bytes;
-}
-
-function section(id: number, content: readonly number[]): number[] {
-  return [id, ...unsigned(content.length)].concat(content);
+/** A section is a vector: its number, its length in bytes, how many items there are, and the items. */
+function writeSection(
+  bytes: ByteWriter,
+  number: number,
+  items: readonly ArrayLike<number>[],
+): void {
+  const count = unsigned(items.length);
+  const length = items.reduce((sum, item) => sum + item.length, count.length);
+  bytes.write([number, ...unsigned(length)]);
+  bytes.write(count);
+  for (const item of items) bytes.write(item);
 }
 
 function nameBytes(name: string): number[] {

@@ -43,6 +43,19 @@ export function unsigned(value: number, into: number[] = []): number[] {
   return into;
 }
 
+/** A signed integer of 32 bits in LEB128. */
+export function signed32(value: number): number[] {
+  const into: number[] = [];
+  let rest = value | 0;
+  for (;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+    into.push(done ? low : low | 0x80);
+    if (done) return into;
+  }
+}
+
 /** A signed integer of up to 64 bits in LEB128. */
 export function signed(value: bigint, into: number[] = []): number[] {
   let rest = value;
@@ -55,9 +68,39 @@ export function signed(value: bigint, into: number[] = []): number[] {
   }
 }
 
+/** Bytes that are written one after another. */
+export class ByteWriter {
+  private array: Uint8Array<ArrayBuffer>;
+  private used = 0;
+
+  constructor(capacity = 256) {
+    this.array = new Uint8Array(capacity);
+  }
+
+  get length(): number {
+    return this.used;
+  }
+
+  /** Adds bytes at the end. */
+  write(bytes: ArrayLike<number>): void {
+    const needed = this.used + bytes.length;
+    if (needed > this.array.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * this.array.length));
+      larger.set(this.array);
+      this.array = larger;
+    }
+    for (let i = 0; i < bytes.length; i++) this.array[this.used++] = bytes[i];
+  }
+
+  /** What was written. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.array.subarray(0, this.used);
+  }
+}
+
 /** The instructions written so far. */
 export class Code {
-  readonly bytes: number[] = [];
+  readonly written = new ByteWriter();
   private readonly stack: ValType[] = [];
   /** The height of the stack at the beginning of each open block: what lies below does not belong to it. */
   private readonly frames: number[] = [];
@@ -79,7 +122,7 @@ export class Code {
     gives: ResultType,
   ): void {
     for (let i = takes.length - 1; i >= 0; i--) this.pop(name, takes[i]);
-    for (const byte of bytes) this.bytes.push(byte);
+    this.written.write(bytes);
     if (gives !== 'void') this.stack.push(gives);
   }
 

@@ -130,8 +130,10 @@ export function constant<T extends ValType>(
   return plain(name, [code, ...bytes], [], type)();
 }
 
+const FLOAT = new DataView(new ArrayBuffer(8));
+
 export function floatBytes(value: number, size: 4 | 8): number[] {
-  const view = new DataView(new ArrayBuffer(size));
+  const view = FLOAT;
   if (size === 4) view.setFloat32(0, value, true);
   else view.setFloat64(0, value, true);
   return Array.from({ length: size }, (_, i) => view.getUint8(i));

@@ -4,7 +4,7 @@
  *
  * Opcodes: WebAssembly Core Specification 2.0, appendix A.7, and the proposals threads and relaxed SIMD.
  */
-import { signed, type Expr, type ValType } from './code.js';
+import { signed, signed32, type Expr, type ValType } from './code.js';
 import {
   ATOMIC,
   BULK,
@@ -20,8 +20,7 @@ import {
 } from './instruction-kinds.js';
 
 export const i32 = {
-  const: (value: number): Expr<'i32'> =>
-    constant('i32.const', 0x41, signed(BigInt(value | 0)), 'i32'),
+  const: (value: number): Expr<'i32'> => constant('i32.const', 0x41, signed32(value), 'i32'),
   load: load('i32.load', 0x28, 2, 'i32'),
   load8_u: load('i32.load8_u', 0x2d, 0, 'i32'),
   store: store('i32.store', 0x36, 2, 'i32'),
