@@ -1,7 +1,30 @@
-/** The kernels of this family. */
+/**
+ * Recurrent layers over whole sequences, forwards and back through time, in float32. The products with the weights are in
+ * recurrent-product.ts, the loops in recurrent-steps.ts, each kind of cell in a file of its own.
+ */
 import type { Kernel } from './kernel.js';
 import type { LoweringTable } from './lowering.js';
+import { gruGradKernels, lowerGruGrad } from './recurrent-gru-grad.js';
+import { gruKernels, lowerGru } from './recurrent-gru.js';
+import { lowerLstm, lowerLstmGrad, lstmKernels } from './recurrent-lstm.js';
+import { packPanels } from './recurrent-product.js';
+import { lowerRnn, lowerRnnGrad, rnnKernels } from './recurrent-simple.js';
+import { stepKernels } from './recurrent-steps.js';
 
-export const recurrentKernels: readonly Kernel[] = [];
+export const recurrentKernels: readonly Kernel[] = [
+  packPanels,
+  ...stepKernels,
+  ...rnnKernels,
+  ...lstmKernels,
+  ...gruKernels,
+  ...gruGradKernels,
+];
 
-export const recurrentLowerings: LoweringTable = {};
+export const recurrentLowerings: LoweringTable = {
+  simpleRNN: lowerRnn,
+  simpleRNNGrad: lowerRnnGrad,
+  lstm: lowerLstm,
+  lstmGrad: lowerLstmGrad,
+  gru: lowerGru,
+  gruGrad: lowerGruGrad,
+};
