@@ -62,7 +62,8 @@ export function onHeap(
     attrs: attrs as never,
     epilogue,
   };
-  const context = { threads: parts, scratch: (bytes: number) => heap.allocate(bytes).address };
+  const scratch = (bytes: number): number => heap.allocate(bytes).address;
+  const context = { threads: parts, scratch, faults: true };
   const commands: readonly Command[] | null = lower(call, context);
   if (commands === null) return null;
   for (const c of commands) {
