@@ -29,10 +29,14 @@ export class Heap {
   private readonly grown: (() => void)[] = [];
   private used = 0;
 
-  /** @param base the first address that may be given away */
+  /**
+   * @param base the first address that may be given away
+   * @param maximumPages the maximum of the memory
+   */
   constructor(
     readonly memory: WebAssembly.Memory,
     base: number,
+    private readonly maximumPages = MAXIMUM_PAGES,
   ) {
     this.end = Math.ceil(base / ALIGNMENT) * ALIGNMENT;
   }
@@ -119,8 +123,9 @@ export class Heap {
     const pages = Math.ceil(missing / PAGE_BYTES);
     // Growing in larger steps costs nothing: pages that are not touched take no memory.
     const present = this.memory.buffer.byteLength / PAGE_BYTES;
-    const generous = Math.min(Math.max(pages, present >> 1), MAXIMUM_PAGES - present);
-    for (const step of [generous, pages]) {
+    const left = this.maximumPages - present;
+    const generous = Math.min(Math.max(pages, present >> 1), left);
+    for (const step of pages <= left ? [generous, pages] : []) {
       try {
         this.memory.grow(step);
         for (const callback of this.grown) callback();
@@ -131,7 +136,7 @@ export class Heap {
     }
     throw new OutOfMemoryError(
       `heap: ${mebibytes(asked)} were asked for; ${mebibytes(this.used)} are in use and ` +
-        `WebAssembly gives at most ${mebibytes(MAXIMUM_PAGES * PAGE_BYTES)}. Use a smaller batch or model, or ` +
+        `WebAssembly gives at most ${mebibytes(this.maximumPages * PAGE_BYTES)}. Use a smaller batch or model, or ` +
         `setBackend('js').`,
     );
   }
