@@ -1,7 +1,14 @@
 /**
  * Models: layers that can be compiled, trained, evaluated and asked.
  */
-import { ShapeError, ops, type Tensor, type TensorLike } from '@tapegrad/tensor';
+import {
+  ShapeError,
+  ValueError,
+  getThreads,
+  ops,
+  type Tensor,
+  type TensorLike,
+} from '@tapegrad/tensor';
 import type { History } from './callbacks/index.js';
 import { checkWhole } from './checks.js';
 import { prepareSamples, rows, tensorsOf, type ClassWeight, type DataLike } from './data.js';
@@ -12,6 +19,7 @@ import type { LossId } from './losses.js';
 import type { MetricId } from './metrics.js';
 import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
 import type { ModelFlow } from './flow.js';
+import { formatProfile, profileOf, type ProfileEntry } from './profile.js';
 import { readFileWhole, writeFileWhole } from './saving/files.js';
 import { decodeWeights } from './saving/read.js';
 import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './saving/write.js';
@@ -39,6 +47,12 @@ export interface CompileOptions {
 export interface TrainOnBatchOptions {
   sampleWeight?: TensorLike;
   classWeight?: ClassWeight;
+}
+
+export interface ProfileOptions {
+  rounds?: number;
+  /** Gets the table. Default console.log. */
+  print?: (text: string) => void;
 }
 
 /** What Sequential and Model have in common. */
@@ -187,6 +201,35 @@ export abstract class BaseModel extends Layer {
     const progress = new Progress(compiled.outputs);
     progress.add(this.modelSteps.train(batch), batch.y);
     return progress.logs();
+  }
+
+  /**
+   * Where the time of a training step goes: prints a table of its kernel calls with their work and their share of what the
+   * machine can do, and returns it. The steps that are timed do train the model.
+   *
+   * @param options `rounds`: how many steps are timed (default 20), after as many that are not
+   * @throws NotCompiledError before `compile`; ValueError where the step is not a program: with `runEagerly`, or on the
+   *   TypeScript kernels
+   */
+  profile(
+    x: DataLike,
+    y: DataLike,
+    { rounds = 20, print = console.log }: ProfileOptions = {},
+  ): ProfileEntry[] {
+    this.requireCompiled('profile');
+    const who = `${this.name}.profile`;
+    checkWhole(who, 'rounds', rounds, 1);
+    const batch = prepareSamples(who, this, x, y);
+    const program = this.modelSteps.trainingProgram(batch);
+    if (program === null) {
+      throw new ValueError(
+        `${who}: times the calls of a program, and there is none with runEagerly or on the TypeScript kernels.`,
+      );
+    }
+    for (let i = 0; i < rounds; i++) this.modelSteps.train(batch);
+    const entries = profileOf(program, [...batch.x, ...batch.y], rounds);
+    print(formatProfile(entries, getThreads()));
+    return entries;
   }
 
   /** The loss and metrics of one batch, without training. @throws as `fit` */

@@ -95,7 +95,13 @@ export {
   type UpSamplingOptions,
 } from './resizing.js';
 export type { DataFormat, PerAxis, SpaceOptions } from './space.js';
-export { BaseModel, type CompileOptions, type TrainOnBatchOptions } from './base-model.js';
+export {
+  BaseModel,
+  type CompileOptions,
+  type ProfileOptions,
+  type TrainOnBatchOptions,
+} from './base-model.js';
+export type { ProfileEntry } from './profile.js';
 export { Sequential } from './sequential.js';
 import './saving/builtin-layers.js';
 export { loadModel, modelFromBytes } from './saving/files.js';
