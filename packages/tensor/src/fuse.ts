@@ -2,8 +2,15 @@
  * Joining calls of a recording: a bias and an activation after a product or a convolution are computed on its result while
  * that is still in registers. What is computed for each element, and in which order, stays the same.
  */
-import { lowerCall } from './lower.js';
-import type { RecordedCall, RecordedEpilogue, RecordedEvent, Recording } from './recording.js';
+import { SOME_ADDRESS, lowerCall } from './lower.js';
+import {
+  operandsOf,
+  type RecordedCall,
+  type RecordedEpilogue,
+  type RecordedEvent,
+  type Recording,
+} from './recording.js';
+import { sameShape } from './shape.js';
 import type { Storage, Tensor } from './tensor.js';
 
 /** The ops whose value a product's kernel can compute on its result. */
@@ -39,7 +46,9 @@ export function fuse({ inputs, outputs, events }: Recording): Recording {
     const sum = next(call);
     if (sum?.call.spec.name === 'add') {
       bias = biasOf(sum.call, call.outputs[0], axis);
-      if (bias !== null && (made.get(bias.storage) ?? -1) < at) last = sum;
+      const early = bias !== null && (made.get(bias.storage) ?? -1) < at;
+      // The bias will be read when the product is computed: it must be then what it is when it is added.
+      if (early && !events.slice(at, sum.at).some((event) => writes(event, bias))) last = sum;
       else bias = null;
     }
     const activated = next(last.call);
@@ -47,7 +56,7 @@ export function fuse({ inputs, outputs, events }: Recording): Recording {
     const end = activation === null || activated === null ? last : activated;
     if (end.at === at) return;
     const fused = { ...call, outputs: end.call.outputs, epilogue: { bias, activation } };
-    if (lowerCall(fused, () => 0, 1, 0).commands === null) return;
+    if (lowerCall(fused, () => SOME_ADDRESS, 1, SOME_ADDRESS).commands === null) return;
     for (const index of [last.at, end.at]) kept[index] = null;
     kept[at] = { call: fused, effect: null };
   });
@@ -64,17 +73,26 @@ function usesOf(
     const list = uses.get(storage) ?? [];
     if (!list.includes(at)) uses.set(storage, [...list, at]);
   };
-  events.forEach(({ call, effect }, at) => {
-    for (const x of call?.inputs ?? effect?.tensors ?? []) use(x.storage, at);
+  events.forEach((event, at) => {
+    for (const x of operandsOf(event)) use(x.storage, at);
   });
   for (const x of outputs) use(x.storage, -1);
   return uses;
+}
+
+/** Whether an event changes these elements in place. */
+function writes({ call }: RecordedEvent, x: Tensor | null): boolean {
+  if (call?.spec.kind !== 'update') return false;
+  return call.spec.writes.some((i) => call.inputs[i].storage === x?.storage);
 }
 
 /** What a sum adds to `product`, if that varies along one axis alone; else null. */
 function biasOf({ inputs }: RecordedCall, product: Tensor, axis: number): Tensor | null {
   const [bias] = inputs.filter((x) => x.storage !== product.storage);
   if (bias === undefined || inputs.length !== 2 || !bias.contiguous) return null;
+  // Seen in another shape the product's last axis stays the last one (the sum is no larger), but no other axis need be one.
+  const seen = inputs[inputs[0] === bias ? 1 : 0];
+  if (axis !== product.rank - 1 && !sameShape(seen.shape, product.shape)) return null;
   const n = product.shape[axis];
   const offset = product.rank - bias.rank;
   const along = bias.shape.every((size, i) => size === (i + offset === axis ? n : 1));

@@ -18,6 +18,9 @@ export interface Lowered {
 
 const ALIGNMENT = 64;
 
+/** Stands for addresses that are not known yet. It is not 0, which kernels take for "none". */
+export const SOME_ADDRESS = 1024;
+
 /**
  * Asks the op's lowering for commands.
  *

@@ -4,15 +4,15 @@
  */
 import type { Engine } from './backend.js';
 import { ARRAY_TYPES } from './dtype.js';
-import { DTypeError, ShapeError, formatShape } from './errors.js';
+import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 import { COMMAND_BYTES } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
-import { lowerCall, type AddressOf } from './lower.js';
+import { SOME_ADDRESS, lowerCall, type AddressOf } from './lower.js';
 import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
-import type { RecordedCall, Recording } from './recording.js';
+import { operandsOf, type RecordedCall, type Recording } from './recording.js';
 import { sameShape } from './shape.js';
 import { Storage, Tensor, allocate, withLayout } from './tensor.js';
 
@@ -59,6 +59,8 @@ export class Program {
   private readonly steps: readonly Step[];
   /** What is changed in place: a graph that saved these values can tell by their versions. */
   private readonly written: readonly Storage[];
+  /** What lies on the heap outside the arena: it must live as long as the program. */
+  private readonly held = new Set<Storage>();
   private readonly threads: number;
   private readonly parallel: boolean;
 
@@ -73,7 +75,7 @@ export class Program {
     const threads = team.size;
     // The first lowering tells how much scratch and how many commands there are; the second one has the addresses.
     const calls = events.flatMap(({ call }) => (call === null ? [] : [call]));
-    const trial = calls.map((call) => lowerCall(call, () => 0, threads, 0));
+    const trial = calls.map((call) => lowerCall(call, () => SOME_ADDRESS, threads, SOME_ADDRESS));
     const scratchBytes = trial.reduce((most, { scratchBytes: b }) => Math.max(most, b), 0);
     const listBytes = commandBytes(trial.flatMap(({ commands }) => commands ?? []));
     const block = machine.heap.allocateFor(this, layout.bytes + scratchBytes + listBytes);
@@ -82,7 +84,9 @@ export class Program {
     const placed = new Map<Storage, Storage>();
     const addressOf: AddressOf = (storage, dtype) => {
       const place = layout.places.get(storage);
-      return place === undefined ? residents.settle(storage, dtype) : block.address + place.offset;
+      if (place !== undefined) return block.address + place.offset;
+      this.held.add(storage);
+      return residents.settle(storage, dtype);
     };
     /** The tensor of the program that stands for one of the recording. */
     const here = (x: Tensor): Tensor => {
@@ -100,11 +104,11 @@ export class Program {
     };
 
     const lowered = calls.map((call) => lowerCall(call, addressOf, threads, scratch).commands);
-    let at = writeCommands(
-      machine,
-      lowered.flatMap((commands) => commands ?? []),
-      scratch + scratchBytes,
-    ).from;
+    const list = lowered.flatMap((commands) => commands ?? []);
+    if (commandBytes(list) !== listBytes) {
+      throw new ValueError('program: a lowering depends on addresses; it must not.');
+    }
+    let at = writeCommands(machine, list, scratch + scratchBytes).from;
     this.threads = threads;
     this.parallel = lowered.some((commands) => commands?.some(({ parallel }) => parallel));
     let next = 0;
@@ -259,10 +263,9 @@ function clear({ data, offset, size }: Tensor): void {
   data.fill(0, offset, offset + size);
 }
 
-function describe(
-  { spec, inputs, outputs, epilogue }: RecordedCall,
-  commands: readonly Command[] | null,
-): ProgramCall {
+function describe(call: RecordedCall, commands: readonly Command[] | null): ProgramCall {
+  const { spec, outputs, epilogue } = call;
+  const inputs = operandsOf({ call, effect: null });
   const fused = [epilogue?.bias ? 'bias' : null, epilogue?.activation ?? null];
   const tensors = [...inputs, ...outputs];
   return {
