@@ -5,7 +5,7 @@
 import { ARRAY_TYPES, type DType } from './dtype.js';
 import { RecordingError } from './errors.js';
 import { planArena } from './plan.js';
-import type { RecordedEvent, Recording } from './recording.js';
+import { operandsOf, type RecordedEvent, type Recording } from './recording.js';
 import type { Call } from './run.js';
 import type { Storage, Tensor } from './tensor.js';
 
@@ -36,9 +36,10 @@ export function layOut({ inputs, outputs, events }: Recording): MemoryLayout {
   const slots = new Map<Storage, Slot>();
   for (const x of inputs) slots.set(x.storage, { bytes: bytesOf(x), first: -1, last: Infinity });
   const lastUse = lastUses(events, outputs);
-  events.forEach(({ call }, at) => {
+  events.forEach((event, at) => {
+    const { call } = event;
     if (call === null) return;
-    for (const x of call.inputs) checkComputed(call, x, slots);
+    for (const x of operandsOf(event)) checkComputed(call, x, slots);
     for (const out of call.outputs) {
       const last = lastUse.get(out.storage) ?? at;
       const reused = reusable(call, at, out, lastUse, slots);
@@ -67,8 +68,8 @@ function lastUses(
   outputs: readonly Tensor[],
 ): Map<Storage, number> {
   const last = new Map<Storage, number>();
-  events.forEach(({ call, effect }, at) => {
-    for (const x of call?.inputs ?? effect?.tensors ?? []) last.set(x.storage, at);
+  events.forEach((event, at) => {
+    for (const x of operandsOf(event)) last.set(x.storage, at);
   });
   for (const x of outputs) last.set(x.storage, Infinity);
   return last;

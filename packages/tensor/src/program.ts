@@ -7,7 +7,7 @@ import { ARRAY_TYPES } from './dtype.js';
 import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
-import { COMMAND_BYTES } from './kernels/wasm/module.js';
+import { COMMAND_BYTES, FAULT } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
 import { SOME_ADDRESS, lowerCall, type AddressOf } from './lower.js';
 import { layOut } from './memory-layout.js';
@@ -19,8 +19,10 @@ import { Storage, Tensor, allocate, withLayout } from './tensor.js';
 /** The commands from one address to another, or something for JavaScript to do. */
 interface Step {
   readonly from: number;
-  to: number;
+  readonly to: number;
   readonly act: (() => void) | null;
+  /** Throws the error that the commands have noted; null where they cannot note any. */
+  readonly raise: (() => void) | null;
   /** Null for an effect. */
   readonly call: ProgramCall | null;
 }
@@ -103,25 +105,26 @@ export class Program {
       return withLayout(new Tensor(storage, x.dtype, x.shape), x);
     };
 
-    const lowered = calls.map((call) => lowerCall(call, addressOf, threads, scratch).commands);
-    const list = lowered.flatMap((commands) => commands ?? []);
+    const lowered = calls.map((call) => lowerCall(call, addressOf, threads, scratch));
+    const list = lowered.flatMap(({ commands }) => commands ?? []);
     if (commandBytes(list) !== listBytes) {
       throw new ValueError('program: a lowering depends on addresses; it must not.');
     }
     let at = writeCommands(machine, list, scratch + scratchBytes).from;
     this.threads = threads;
-    this.parallel = lowered.some((commands) => commands?.some(({ parallel }) => parallel));
+    this.parallel = list.some(({ parallel }) => parallel);
     let next = 0;
     this.single = events.map(({ call, effect }): Step => {
       if (call === null) {
         const tensors = effect.tensors.map(here);
-        return { from: at, to: at, act: () => effect.body(...tensors), call: null };
+        return { from: at, to: at, act: () => effect.body(...tensors), raise: null, call: null };
       }
-      const commands = lowered[next++];
+      const { commands, faults } = lowered[next++];
       const from = at;
       at += COMMAND_BYTES * (commands?.length ?? 0);
       const act = commands === null ? launcher(call, here) : null;
-      return { from, to: at, act, call: describe(call, commands) };
+      const raise = faults ? launcher(call, here) : null;
+      return { from, to: at, act, raise, call: describe(call, commands) };
     });
     this.steps = joined(this.single);
     this.calls = this.single.flatMap(({ call }) => (call === null ? [] : [call]));
@@ -142,9 +145,10 @@ export class Program {
     this.feed(inputs);
     const { exports } = this.engine.machine;
     const threads = this.activeThreads();
-    for (const { from, to, act } of this.steps) {
-      if (act === null) exports.execute(from, to, threads);
-      else act();
+    for (const { from, to, act, raise } of this.steps) {
+      if (act !== null) act();
+      else exports.execute(from, to, threads);
+      if (raise !== null && this.takeFault()) raise();
     }
     return this.results();
   }
@@ -177,6 +181,14 @@ export class Program {
       `program: ${this.calls.length} calls, arena of ${this.arenaBytes} bytes`,
       ...lines,
     ].join('\n');
+  }
+
+  /** Whether a command has noted an error since this was last asked. */
+  private takeFault(): boolean {
+    const word = this.engine.machine.heap.view('int32', FAULT, 1);
+    const fault = word[0] !== 0;
+    word[0] = 0;
+    return fault;
   }
 
   /** One where no call is worth more; all, if they have started and the program's scratch was made for so many. */
@@ -224,8 +236,9 @@ function joined(single: readonly Step[]): Step[] {
   const steps: Step[] = [];
   for (const step of single) {
     const last = steps[steps.length - 1];
-    if (step.act === null && last !== undefined && last.act === null) last.to = step.to;
-    else steps.push({ ...step });
+    const joins = step.act === null && last !== undefined && last.act === null;
+    if (joins && last.raise === null) steps[steps.length - 1] = { ...step, from: last.from };
+    else steps.push(step);
   }
   return steps;
 }

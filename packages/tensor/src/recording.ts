@@ -23,6 +23,13 @@ export interface RecordedCall extends Call {
   readonly epilogue: RecordedEpilogue | null;
 }
 
+/** What an event needs to be there: a fused bias is an input too. */
+export function operandsOf({ call, effect }: RecordedEvent): readonly Tensor[] {
+  if (call === null) return effect.tensors;
+  const bias = call.epilogue?.bias ?? null;
+  return bias === null ? call.inputs : [...call.inputs, bias];
+}
+
 /** A call or an effect. */
 export type RecordedEvent =
   | { readonly call: RecordedCall; readonly effect: null }
