@@ -7,9 +7,9 @@
  *         for each panel of B             NR columns: it stays in the first cache
  *           for each panel of A           a tile of C: the micro-kernel
  *
- * Every element is the sum of its products in the order of k, from the first on, whatever the strides and blocks are: a later
- * block of k goes on where the one before it stopped. An operand whose elements lie in the right direction is read where it
- * is when packing it would not pay.
+ * Every element is the sum of its products in the order of k, added up in blocks of kc and then from block to block,
+ * whatever the strides, the other blocks and the parts are. An operand whose elements lie in the right direction is read
+ * where it is when packing it would not pay.
  *
  * Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008; Van Zee & van de Geijn,
  * "BLIS", ACM TOMS 41(3), 2015.

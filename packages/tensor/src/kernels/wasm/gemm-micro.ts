@@ -7,7 +7,7 @@
  *              │      B      │      element (p, j) of B: at b + p·bStep + 4·j
  *        p     └─────────────┘      element (i, j) of C: at c + i·cStep + 4·j
  *      ┌─────┐ ┌─────────────┐
- *   MR │  A  │ │      C      │      c_ij ← (c_ij or 0) + a_i0·b_0j + a_i1·b_1j + …, in this order
+ *   MR │  A  │ │      C      │      c_ij ← (c_ij or 0) + (a_i0·b_0j + a_i1·b_1j + …), in this order
  *      └─────┘ └─────────────┘
  *
  * Packed operands are panels: A as [k][MR], so aStep = 4·MR, and B as [k][NR], so bStep = 4·NR; panels at the edge are
@@ -20,7 +20,8 @@
 import { call, type FunctionRef, type Local, type ModuleBuilder } from './assembler.js';
 import type { Expr } from './code.js';
 import { i32 } from './instructions.js';
-import { kernel, type SharedFunctions } from './kernel.js';
+import { command, kernel, type Command, type SharedFunctions } from './kernel.js';
+import { madd } from './math.js';
 import { f32x4, f64x2, v128 } from './simd.js';
 
 /** What the code for float32 and for float64 has not in common. */
@@ -32,6 +33,7 @@ export interface Format {
   readonly lanes: 4 | 2;
   /** One element from memory in all lanes. */
   readonly load_splat: (address: Expr<'i32'>, offset: number) => Expr<'v128'>;
+  readonly add: (a: Expr<'v128'>, b: Expr<'v128'>) => Expr<'v128'>;
   /** a·b + c; rounded once if the module has a fused multiply-add. */
   readonly madd: (
     m: ModuleBuilder,
@@ -46,7 +48,8 @@ export const F32: Format = {
   bytes: 4,
   lanes: 4,
   load_splat: v128.load32_splat,
-  madd: (m, a, b, c) => (m.relaxed ? f32x4.relaxed_madd(a, b, c) : f32x4.add(c, f32x4.mul(a, b))),
+  add: f32x4.add,
+  madd,
 };
 
 export const F64: Format = {
@@ -54,6 +57,7 @@ export const F64: Format = {
   bytes: 8,
   lanes: 2,
   load_splat: v128.load64_splat,
+  add: f64x2.add,
   madd: (m, a, b, c) => (m.relaxed ? f64x2.relaxed_madd(a, b, c) : f64x2.add(c, f64x2.mul(a, b))),
 };
 
@@ -66,7 +70,7 @@ export function tileColumns(format: Format): number {
 }
 
 /** Rows of the tile. */
-export function tileRows(m: ModuleBuilder): number {
+export function tileRows(m: Pick<ModuleBuilder, 'relaxed'>): number {
   return m.relaxed ? 6 : 4;
 }
 
@@ -116,7 +120,6 @@ export function tileKernel(
             ofRow.forEach((sum, j) => visit(sum, 16 * j));
           });
         };
-        f.if(accumulate, () => eachOfC((sum, offset) => f.set(sum, v128.load(row, offset))));
 
         const ofA = f.local('v128');
         const ofB = Array.from({ length: vectors }, () => f.local('v128'));
@@ -131,6 +134,9 @@ export function tileKernel(
           f.increment(a, aStep);
           f.increment(b, bStep);
           f.increment(k, -1);
+        });
+        f.if(accumulate, () => {
+          eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
         });
         eachOfC((sum, offset) => f.do(v128.store(row, sum, offset)));
       },
@@ -236,10 +242,13 @@ function defineCopyTile(
   );
 }
 
-/**
- * Measures the micro-kernel alone: `times` tiles of the same two packed panels, k steps each.
- * The machine's peak rate is 2·times·k·MR·NR floating-point operations in the time this takes.
- */
+/** The steps of k in `peakCommand`, and where its panels and its tile are. */
+const PEAK = { k: 256, b: 4 * 256 * ROWS_MULTIPLE, c: 4 * 256 * (ROWS_MULTIPLE + NR) } as const;
+
+/** Bytes of memory that `peakCommand` needs: all of it stays in the first cache. */
+export const PEAK_BYTES = PEAK.c + TILE_BYTES;
+
+/** The micro-kernel alone, `times` tiles of the same two packed panels. */
 export const gemmPeakF32 = kernel(
   'gemmPeakF32',
   { a: 'i32', b: 'i32', c: 'i32', k: 'i32', times: 'i32' },
@@ -252,3 +261,22 @@ export const gemmPeakF32 = kernel(
     });
   },
 );
+
+/**
+ * A command whose `flops`, divided by the time it takes, are the greatest rate a product can reach on this machine.
+ *
+ * @param features those that the module was built with
+ * @param address of PEAK_BYTES bytes of ordinary numbers (zeros will do)
+ */
+export function peakCommand(
+  features: { readonly relaxed: boolean },
+  address: number,
+  times: number,
+): Command {
+  const { k } = PEAK;
+  return command(
+    gemmPeakF32,
+    { a: address, b: address + PEAK.b, c: address + PEAK.c, k, times },
+    { flops: 2 * times * k * tileRows(features) * NR },
+  );
+}

@@ -16,6 +16,7 @@ import {
   type Local,
   type ModuleBuilder,
 } from './assembler.js';
+import type { Expr } from './code.js';
 import { f32, f64, i32 } from './instructions.js';
 import type { SharedFunctions } from './kernel.js';
 import type { Format } from './gemm-micro.js';
@@ -35,7 +36,7 @@ export function packPanels(
 ): PackFunction {
   const name = `packPanels${width}${format.name}`;
   return shared.once(name, () => {
-    const packPanel = definePackPanel(m, shared, format, width);
+    const packPanel = definePackPanel(m, format, width);
     return m.function(name, SIGNATURE, 'void', (f, from, laneStep, kStep, lanes, k, to) => {
       const panel = f.local('i32', i32.mul(k, i32.const(width * format.bytes)));
       const next = f.local('i32', i32.mul(laneStep, i32.const(width)));
@@ -50,96 +51,126 @@ export function packPanels(
 }
 
 /** Packs one panel; fewer lanes than its width are filled up, more are none of its business. */
-function definePackPanel(
-  m: ModuleBuilder,
-  shared: SharedFunctions,
-  format: Format,
-  width: number,
-): PackFunction {
+function definePackPanel(m: ModuleBuilder, format: Format, width: number): PackFunction {
   const { bytes } = format;
   const step = width * bytes;
-  const vectorized = bytes === 4;
-  const transpose4 = vectorized ? transposeRows(m, shared, 4, step) : null;
-  const transpose2 = vectorized && width % 4 !== 0 ? transposeRows(m, shared, 2, step) : null;
+  const copyLane = defineCopyLane(m, format, step);
+  const transposes = (bytes === 4 ? ([4, 2] as const) : []).map((rows) => ({
+    rows,
+    transpose: defineTranspose(m, rows, step),
+  }));
   const name = `packPanel${width}${format.name}`;
   return m.function(name, SIGNATURE, 'void', (f, from, laneStep, kStep, lanes, k, to) => {
-    f.if(i32.ge_s(lanes, i32.const(width)), () => {
-      f.if(i32.eq(laneStep, i32.const(bytes)), () => {
-        f.while(k, () => {
-          copyBytes(f, from, to, step);
-          f.increment(from, kStep);
-          f.increment(to, step);
-          f.increment(k, -1);
-        });
-        f.return();
+    const row = f.local('i32', to);
+    const left = f.local('i32', k);
+    const [at, lane] = [f.local('i32'), f.local('i32')];
+    const eachRow = (body: () => void): void => {
+      f.while(left, () => {
+        body();
+        f.increment(row, step);
+        f.increment(left, -1);
       });
-      if (transpose4 !== null) {
-        f.if(i32.eq(kStep, i32.const(bytes)), () => {
-          const quads = f.local('i32', i32.shr_u(k, i32.const(2)));
-          const at = f.local('i32', from);
-          for (let lane = 0; lane < width;) {
-            const rows = width - lane >= 4 || transpose2 === null ? 4 : 2;
-            const transpose = rows === 4 || transpose2 === null ? transpose4 : transpose2;
-            f.do(call(transpose, at, laneStep, quads, i32.add(to, i32.const(lane * bytes))));
-            f.increment(at, i32.mul(laneStep, i32.const(rows)));
-            lane += rows;
-          }
-          const done = i32.and(k, i32.const(-4));
-          f.increment(from, i32.mul(done, i32.const(bytes)));
-          f.increment(to, i32.mul(done, i32.const(step)));
-          f.set(k, i32.and(k, i32.const(3)));
+    };
+    f.if(
+      i32.ge_s(lanes, i32.const(width)),
+      () => {
+        f.set(lanes, i32.const(width));
+        f.if(i32.eq(laneStep, i32.const(bytes)), () => {
+          eachRow(() => {
+            const half = (at: number): boolean => at + 16 > step;
+            copyBytes(
+              f,
+              (at) => (half(at) ? v128.load64_zero(from, at) : v128.load(from, at)),
+              row,
+              step,
+            );
+            f.increment(from, kStep);
+          });
+          f.return();
         });
-      }
-    });
-    const at = f.local('i32');
-    f.while(k, () => {
-      f.set(at, from);
-      for (let lane = 0; lane < width; lane++) {
-        f.if(
-          i32.gt_s(lanes, i32.const(lane)),
-          () => copyElement(f, format, at, to, lane * bytes),
-          () => {
-            const zero = bytes === 4 ? f32.store(to, f32.const(0), lane * bytes) : null;
-            f.do(zero ?? f64.store(to, f64.const(0), lane * bytes));
-          },
-        );
-        f.increment(at, laneStep);
-      }
-      f.increment(from, kStep);
-      f.increment(to, step);
-      f.increment(k, -1);
+      },
+      () => eachRow(() => copyBytes(f, () => v128.zero(), row, step)),
+    );
+    const done = i32.and(k, i32.const(-4));
+    f.while(i32.gt_s(lanes, i32.const(0)), () => {
+      f.block((next) => {
+        for (const { rows, transpose } of transposes) {
+          const possible = i32.and(
+            i32.eq(kStep, i32.const(bytes)),
+            i32.ge_s(lanes, i32.const(rows)),
+          );
+          f.if(possible, () => {
+            f.do(call(transpose, from, laneStep, i32.shr_u(k, i32.const(2)), to));
+            f.set(at, i32.add(from, i32.mul(done, kStep)));
+            f.set(row, i32.add(to, i32.mul(done, i32.const(step))));
+            f.set(left, i32.and(k, i32.const(3)));
+            eachRow(() => {
+              f.set(lane, at);
+              for (let i = 0; i < rows; i++) {
+                f.do(f32.store(row, f32.load(lane), i * bytes));
+                f.increment(lane, laneStep);
+              }
+              f.increment(at, kStep);
+            });
+            f.increment(from, i32.mul(laneStep, i32.const(rows)));
+            f.increment(to, rows * bytes);
+            f.increment(lanes, -rows);
+            f.br(next);
+          });
+        }
+        f.do(call(copyLane, from, kStep, k, to));
+        f.increment(from, laneStep);
+        f.increment(to, bytes);
+        f.increment(lanes, -1);
+      });
     });
   });
 }
 
-function copyElement(
-  f: FunctionBuilder,
-  { bytes }: Format,
-  from: Local<'i32'>,
-  to: Local<'i32'>,
-  offset: number,
-): void {
-  if (bytes === 4) f.do(f32.store(to, f32.load(from), offset));
-  else f.do(f64.store(to, f64.load(from), offset));
+/** (from, kStep, k, to): one lane of a panel whose rows are `step` bytes apart. */
+function defineCopyLane(
+  m: ModuleBuilder,
+  { name, bytes }: Format,
+  step: number,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32'], 'void'> {
+  return m.function(
+    `copyLaneBy${step}${name}`,
+    ['i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, from, kStep, k, to) => {
+      f.while(k, () => {
+        f.do(bytes === 4 ? f32.store(to, f32.load(from)) : f64.store(to, f64.load(from)));
+        f.increment(from, kStep);
+        f.increment(to, step);
+        f.increment(k, -1);
+      });
+    },
+  );
 }
 
-/** Copies so many bytes, a multiple of 8. */
-function copyBytes(f: FunctionBuilder, from: Local<'i32'>, to: Local<'i32'>, bytes: number): void {
+/** Stores so many bytes, a multiple of 8, of what `load` gives for each 16 of them. */
+function copyBytes(
+  f: FunctionBuilder,
+  load: (offset: number) => Expr<'v128'>,
+  to: Local<'i32'>,
+  bytes: number,
+): void {
   let at = 0;
-  for (; at + 16 <= bytes; at += 16) f.do(v128.store(to, v128.load(from, at), at));
-  if (at < bytes) f.do(v128.store64_lane(to, v128.load64_zero(from, at), 0, at));
+  for (; at + 16 <= bytes; at += 16) f.do(v128.store(to, load(at), at));
+  if (at < bytes) f.do(v128.store64_lane(to, load(at), 0, at));
 }
 
 /** (from, rowStep, quads, to): 4·quads elements of each row become 4·quads rows of `rows` elements, `step` bytes apart. */
-function transposeRows(
+function defineTranspose(
   m: ModuleBuilder,
-  shared: SharedFunctions,
   rows: 2 | 4,
   step: number,
 ): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32'], 'void'> {
-  const name = `transpose${rows}By${step}`;
-  const make = (): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32'], 'void'> =>
-    m.function(name, ['i32', 'i32', 'i32', 'i32'], 'void', (f, from, rowStep, quads, to) => {
+  return m.function(
+    `transpose${rows}By${step}`,
+    ['i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, from, rowStep, quads, to) => {
       const row = [from];
       for (let i = 1; i < rows; i++) row.push(f.local('i32', i32.add(row[i - 1], rowStep)));
       f.while(quads, () => {
@@ -164,6 +195,6 @@ function transposeRows(
         f.increment(to, 4 * step);
         f.increment(quads, -1);
       });
-    });
-  return shared.once(name, make);
+    },
+  );
 }

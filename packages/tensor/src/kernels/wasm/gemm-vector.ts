@@ -5,7 +5,7 @@
 import { call, type FunctionRef, type Local, type ModuleBuilder } from './assembler.js';
 import type { Expr } from './code.js';
 import { finishRows } from './gemm-epilogue.js';
-import { F32, tileKernel } from './gemm-micro.js';
+import { F32, tileKernel, type TileFunction } from './gemm-micro.js';
 import { f32, i32, select } from './instructions.js';
 import { kernel } from './kernel.js';
 import { f32x4, shuffle32, v128 } from './simd.js';
@@ -24,9 +24,12 @@ function partOf(
   return { from: upTo(part), to: select(to, size, i32.lt_s(to, size)) };
 }
 
+/** Products are added up in blocks of so many, and then the blocks: long sums stay exact, as in gemm-blocked.ts. */
+const DEPTH = 256;
+
 /**
- * c[n] = a[k] · B[k×n], where rows of B are contiguous: c_j = a_0·b_0j + a_1·b_1j + …, in this order, for 32 columns at a
- * time. Steps in bytes.
+ * c[n] = a[k] · B[k×n], where rows of B are contiguous: c_j = a_0·b_0j + a_1·b_1j + …, in this order and in blocks of
+ * DEPTH, for 32 columns at a time. Steps in bytes.
  */
 export const vectorMatrixF32 = kernel(
   'vectorMatrixF32',
@@ -37,34 +40,34 @@ export const vectorMatrixF32 = kernel(
     const left = f.local('i32', i32.sub(range.to, from));
     f.increment(b, i32.mul(from, i32.const(4)));
     f.increment(c, i32.mul(from, i32.const(4)));
-    for (const width of [32, 8, 4]) {
-      const tile = tileKernel(m, shared, 1, width);
+    const done = f.local('i32');
+    const depth = f.local('i32');
+    const columns = (width: number, tile: TileFunction): void => {
       f.while(i32.ge_s(left, i32.const(width)), () => {
-        f.do(call(tile, a, aStep, b, bRow, c, bRow, k, i32.const(0)));
+        f.for(done, i32.const(0), k, DEPTH, () => {
+          f.set(depth, i32.sub(k, done));
+          f.set(depth, select(depth, i32.const(DEPTH), i32.lt_s(depth, i32.const(DEPTH))));
+          const aBlock = i32.add(a, i32.mul(done, aStep));
+          const bBlock = i32.add(b, i32.mul(done, bRow));
+          f.do(call(tile, aBlock, aStep, bBlock, bRow, c, bRow, depth, done));
+        });
         f.increment(b, 4 * width);
         f.increment(c, 4 * width);
         f.increment(left, -width);
       });
-    }
-    const column = shared.once('tile1x1F32', () => defineColumn(m));
-    f.while(i32.gt_s(left, i32.const(0)), () => {
-      f.do(f32.store(c, call(column, a, aStep, b, bRow, k)));
-      f.increment(b, 4);
-      f.increment(c, 4);
-      f.increment(left, -1);
-    });
+    };
+    for (const width of [32, 8, 4]) columns(width, tileKernel(m, shared, 1, width));
+    columns(1, defineColumn(m));
   },
 );
 
-/** (a, aStep, b, bStep, k): a_0·b_0 + a_1·b_1 + … as a tile's lane computes it. */
-function defineColumn(
-  m: ModuleBuilder,
-): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'f32'> {
+/** A tile of one element, computed as a lane of the others is. */
+function defineColumn(m: ModuleBuilder): TileFunction {
   return m.function(
     'tile1x1F32',
-    ['i32', 'i32', 'i32', 'i32', 'i32'],
-    'f32',
-    (f, a, aStep, b, bStep, k) => {
+    ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, a, aStep, b, bStep, c, _cStep, k, accumulate) => {
       const sum = f.local('v128');
       f.while(k, () => {
         f.set(sum, F32.madd(m, v128.load32_zero(a), v128.load32_zero(b), sum));
@@ -72,7 +75,8 @@ function defineColumn(
         f.increment(b, bStep);
         f.increment(k, -1);
       });
-      f.return(f32x4.extract_lane(sum, 0));
+      f.if(accumulate, () => f.set(sum, f32x4.add(v128.load32_zero(c), sum)));
+      f.do(v128.store32_lane(c, sum, 0));
     },
   );
 }

@@ -23,7 +23,7 @@ const KC = 256;
 
 /** Up to so many columns of C it does not pay to pack an A whose columns are contiguous; likewise for B and the rows. */
 const FEW_COLUMNS = 64;
-const FEW_ROWS = 48;
+const FEW_ROWS = 64;
 
 /** From so many multiply-adds on (about 30 µs), threads share the work. */
 const PARALLEL = 600_000;
