@@ -175,8 +175,9 @@ describe('uniform', () => {
 
   test('never reaches high, also where rounding would take it there', () => {
     const generator = new Generator(1);
-    // The greatest numbers that the source can give.
-    const top = { quick: () => 1 - 2 ** -32, double: () => 1 - 2 ** -53 };
+    // The greatest number that the source can give.
+    const most = 1 - 2 ** -32;
+    const top = { next: () => most, fill: (target: Float64Array) => target.fill(most) };
     Object.assign(generator, { prng: top });
     for (const [low, high] of [
       [0, 1],

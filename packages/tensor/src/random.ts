@@ -1,7 +1,8 @@
 /**
  * Seeded randomness. Every draw comes from a Generator; the functions of this module use the one that `setSeed` sets.
  */
-import seedrandom, { type State } from 'seedrandom';
+import type { State } from 'seedrandom';
+import { Alea } from './alea.js';
 import type { DType, TypedArray } from './dtype.js';
 import { ValueError } from './errors.js';
 import * as specs from './ops/random.js';
@@ -9,6 +10,10 @@ import type { RandomSource } from './ops/random.js';
 import { run } from './run.js';
 import { allocate, type Tensor } from './tensor.js';
 import type { Shape } from './shape.js';
+
+/** Numbers are drawn by so many, to be brought into their range by a second loop. */
+const BATCH = 1024;
+const draws = new Float64Array(BATCH);
 
 /** What a generator needs to go on exactly where it was: plain data, for JSON. */
 export interface GeneratorState {
@@ -31,7 +36,7 @@ interface DrawOptions {
  * a.equal(b); // [true, true]
  */
 export class Generator implements RandomSource {
-  private prng: seedrandom.StatefulPRNG<State.Alea>;
+  private prng: Alea;
   private readonly streams = new Map<string, Generator>();
   private seed: string;
 
@@ -40,7 +45,7 @@ export class Generator implements RandomSource {
     if (Number.isNaN(seed))
       throw new ValueError('Generator: the seed is NaN; give a number or a string.');
     this.seed = String(seed);
-    this.prng = alea(this.seed, true);
+    this.prng = Alea.seeded(this.seed);
   }
 
   /**
@@ -66,14 +71,14 @@ export class Generator implements RandomSource {
   /** Goes on from a saved state. */
   setState(state: GeneratorState): void {
     this.seed = state.seed;
-    this.prng = alea(state.seed, state.draws);
+    this.prng = Alea.from(state.draws);
     this.streams.clear();
     for (const [name, child] of Object.entries(state.streams)) this.stream(name).setState(child);
   }
 
   /** One number from [0, 1). */
   next(): number {
-    return this.prng.quick();
+    return this.prng.next();
   }
 
   /** A whole number from 0 to n − 1. @throws ValueError unless n is a whole number from 1 to 2³² */
@@ -81,7 +86,7 @@ export class Generator implements RandomSource {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
       throw new ValueError(`Generator.integer: n must be a whole number from 1 to 2^32; got ${n}.`);
     }
-    return Math.floor(this.prng.quick() * n);
+    return Math.floor(this.prng.next() * n);
   }
 
   /** Uniform on [low, high). */
@@ -127,24 +132,45 @@ export class Generator implements RandomSource {
   }
 
   fillUniform(target: TypedArray, from: number, to: number, low: number, high: number): void {
-    const { prng } = this;
     const scale = high - low;
-    const double = target instanceof Float64Array;
-    for (let i = from; i < to; i++) {
-      // 24 bits, as many as a float32 has, or 53.
-      const u = double ? prng.double() : ((prng.quick() * 16777216) >>> 0) / 16777216;
-      target[i] = low + scale * u;
-      // The sum may be rounded up to `high`, which is not in [low, high).
-      if (target[i] >= high) target[i] = low;
+    // The sum may be rounded up to `high`, which is not in [low, high).
+    if (target instanceof Float64Array) {
+      for (let i = from; i < to; i++) {
+        target[i] = low + scale * this.double();
+        if (target[i] >= high) target[i] = low;
+      }
+      return;
     }
+    for (let at = from; at < to; at += BATCH) {
+      const n = this.draw(to - at);
+      for (let i = 0; i < n; i++) {
+        // 24 bits, as many as a float32 has.
+        const u = ((draws[i] * 16777216) >>> 0) / 16777216;
+        target[at + i] = low + scale * u;
+        if (target[at + i] >= high) target[at + i] = low;
+      }
+    }
+  }
+
+  /** The next numbers to `draws`, as many as are wanted and fit; returns how many. */
+  private draw(wanted: number): number {
+    const n = Math.min(wanted, BATCH);
+    this.prng.fill(draws, n);
+    return n;
+  }
+
+  /** A number of [0, 1) of 53 bits, from two draws. */
+  private double(): number {
+    const high = this.prng.next();
+    return high + Math.floor(this.prng.next() * 0x200000) * 2 ** -53;
   }
 
   /** Pairs of normal numbers from pairs of uniform ones (Box & Muller 1958). */
   fillNormal(target: TypedArray, from: number, to: number, mean: number, stddev: number): void {
     const { prng } = this;
     for (let i = from; i < to; i += 2) {
-      const radius = stddev * Math.sqrt(-2 * Math.log(1 - prng.quick()));
-      const angle = 2 * Math.PI * prng.quick();
+      const radius = stddev * Math.sqrt(-2 * Math.log(1 - prng.next()));
+      const angle = 2 * Math.PI * prng.next();
       target[i] = mean + radius * Math.cos(angle);
       if (i + 1 < to) target[i + 1] = mean + radius * Math.sin(angle);
     }
@@ -159,8 +185,8 @@ export class Generator implements RandomSource {
   ): void {
     const { prng } = this;
     for (let i = from; i < to;) {
-      const radius = Math.sqrt(-2 * Math.log(1 - prng.quick()));
-      const angle = 2 * Math.PI * prng.quick();
+      const radius = Math.sqrt(-2 * Math.log(1 - prng.next()));
+      const angle = 2 * Math.PI * prng.next();
       const a = radius * Math.cos(angle);
       const b = radius * Math.sin(angle);
       if (Math.abs(a) <= 2) target[i++] = mean + stddev * a;
@@ -169,13 +195,12 @@ export class Generator implements RandomSource {
   }
 
   fillBernoulli(target: TypedArray, from: number, to: number, probability: number): void {
-    const { prng } = this;
-    for (let i = from; i < to; i++) target[i] = prng.quick() < probability ? 1 : 0;
+    for (let at = from; at < to; at += BATCH) {
+      const n = this.draw(to - at);
+      // 1 where p − u > 0, without a branch that nobody can predict; + 0 makes −0 zero.
+      for (let i = 0; i < n; i++) target[at + i] = Math.ceil(probability - draws[i]) + 0;
+    }
   }
-}
-
-function alea(seed: string, state: State.Alea | true): seedrandom.StatefulPRNG<State.Alea> {
-  return seedrandom.alea(seed, { state });
 }
 
 let current = new Generator(0);
