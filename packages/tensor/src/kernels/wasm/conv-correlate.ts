@@ -89,6 +89,7 @@ export const correlateFields = {
   panelAt: 'i32',
   resultAt: 'i32',
   resultStep: 'i32',
+  resultRow: 'i32',
 } as const;
 
 type CorrelateLocals = Readonly<Record<keyof typeof correlateFields, Local<'i32'>>>;
@@ -222,7 +223,10 @@ export function stageGroup(
   );
 }
 
-/** Brings the results of one group of one image, planes `resultStep` bytes apart, to their place. */
+/**
+ * Brings the results of one group of one image to their place, through bias and activation: planes `resultStep` bytes apart, rows
+ * `resultRow`.
+ */
 export function finishGroup(
   f: FunctionBuilder,
   args: CorrelateLocals,
@@ -231,54 +235,59 @@ export function finishGroup(
   group: Expr<'i32'>,
   result: Expr<'i32'>,
 ): void {
-  const finish = finishRow(m, shared);
-  const copy = copyRow(m, shared);
-  const matrix = transpose(m, shared);
-  const [filter, from, to, value] = [
-    f.local('i32'),
-    f.local('i32'),
-    f.local('i32'),
-    f.local('f32'),
-  ];
-  const [row, zero, four] = [f.local('i32'), i32.const(0), i32.const(4)];
-  const [base, bias] = [f.local('i32'), f.local('i32')];
-  const positions = f.local('i32', i32.mul(args.outHeight, args.outWidth));
+  const [finish, copy, matrix] = [finishRow(m, shared), copyRow(m, shared), transpose(m, shared)];
+  const [filter, line, from, to] = ['i32', 'i32', 'i32', 'i32'].map(() => f.local('i32'));
+  const [zero, four] = [i32.const(0), i32.const(4)];
   const first = f.local('i32', i32.mul(group, args.filters));
-  f.set(base, sum(args.y, i32.mul(image, args.yImage), i32.mul(first, args.yChannel)));
-  f.set(bias, i32.add(args.bias, i32.mul(first, args.biasStep)));
-  const rowsJoin = f.local('i32', i32.eq(args.yRow, i32.mul(args.yColumn, args.outWidth)));
-  const plain = f.local('i32', i32.and(rowsJoin, i32.eq(args.yColumn, four)));
-  const anything = i32.or(args.activation, args.bias);
-  f.set(from, result);
-  f.set(to, base);
-  f.for(filter, zero, args.filters, 1, () => {
-    f.set(value, f32.const(0));
-    f.if(args.bias, () => f.set(value, f32.load(bias)));
-    f.increment(bias, args.biasStep);
-    f.if(i32.or(plain, anything), () => {
-      f.do(call(finish, from, select(to, from, plain), positions, value, args.activation));
+  const y = f.local('i32');
+  f.set(y, sum(args.y, i32.mul(image, args.yImage), i32.mul(first, args.yChannel)));
+  const bias = f.local('i32', i32.add(args.bias, i32.mul(first, args.biasStep)));
+  const value = f.local('f32');
+  // Rows that follow each other without a gap, here and there, are one.
+  const joined = f.local(
+    'i32',
+    i32.and(
+      i32.eq(args.yRow, i32.mul(args.yColumn, args.outWidth)),
+      i32.eq(args.resultRow, bytes(args.outWidth)),
+    ),
+  );
+  const lines = f.local('i32', select(i32.const(1), args.outHeight, joined));
+  const width = f.local(
+    'i32',
+    i32.mul(args.outWidth, select(args.outHeight, i32.const(1), joined)),
+  );
+  const eachRow = (body: () => void): void => {
+    f.for(filter, zero, args.filters, 1, () => {
+      f.set(from, i32.add(result, i32.mul(filter, args.resultStep)));
+      f.set(to, i32.add(y, i32.mul(filter, args.yChannel)));
+      f.set(value, f32.const(0));
+      f.if(args.bias, () => f.set(value, f32.load(i32.add(bias, i32.mul(filter, args.biasStep)))));
+      f.for(line, zero, lines, 1, () => {
+        body();
+        f.increment(from, args.resultRow);
+        f.increment(to, args.yRow);
+      });
     });
-    f.increment(from, args.resultStep);
-    f.increment(to, args.yChannel);
+  };
+  const inRows = f.local('i32', i32.eq(args.yColumn, four));
+  f.if(i32.or(inRows, i32.or(args.activation, args.bias)), () => {
+    eachRow(() =>
+      f.do(call(finish, from, select(to, from, inRows), width, value, args.activation)),
+    );
   });
-  f.if(i32.eqz(plain), () => {
+  f.if(i32.eqz(inRows), () => {
     f.if(
-      i32.and(rowsJoin, i32.eq(args.yChannel, four)),
-      () => {
-        f.do(call(matrix, result, args.resultStep, base, args.yColumn, args.filters, positions));
-      },
+      i32.eq(args.yChannel, four),
       () => {
         f.set(from, result);
-        f.for(filter, zero, args.filters, 1, () => {
-          f.for(row, zero, args.outHeight, 1, () => {
-            const target = i32.add(base, i32.mul(row, args.yRow));
-            const source = i32.add(from, bytes(i32.mul(row, args.outWidth)));
-            f.do(call(copy, source, four, target, args.yColumn, args.outWidth));
-          });
-          f.increment(from, args.resultStep);
-          f.increment(base, args.yChannel);
+        f.set(to, y);
+        f.for(line, zero, lines, 1, () => {
+          f.do(call(matrix, from, args.resultStep, to, args.yColumn, args.filters, width));
+          f.increment(from, args.resultRow);
+          f.increment(to, args.yRow);
         });
       },
+      () => eachRow(() => f.do(call(copy, from, four, to, args.yColumn, width))),
     );
   });
 }
