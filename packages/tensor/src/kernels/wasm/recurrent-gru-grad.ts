@@ -13,6 +13,7 @@ import {
   blockOf,
   copyRows,
   gatePointers,
+  nothing,
   overBlocks,
   overSamples,
   overSteps,
@@ -75,9 +76,6 @@ function keep(place: Place): SampleBody {
     addRow(place, f, dh, gSequence, units);
   };
 }
-
-/** What has been done in the first of two rounds. */
-const nothing: SampleBody = () => undefined;
 
 const backward = kernel(
   'gruGradF32',

@@ -17,6 +17,7 @@ import {
   blockOf,
   copyRows,
   gatePointers,
+  nothing,
   overBlocks,
   overSamples,
   overSteps,
@@ -80,9 +81,6 @@ const keep: SampleBody = (f, [gates, h, before], units) => {
   const bytes = f.local('i32', times(units, 4));
   f.do(memory.copy(h, before, bytes), memory.fill(gates, int(0), times(bytes, 4)));
 };
-
-/** What has been done in the first of two rounds. */
-const nothing: SampleBody = () => undefined;
 
 const forward = kernel(
   'gruF32',

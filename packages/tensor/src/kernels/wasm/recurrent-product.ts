@@ -1,5 +1,5 @@
 /**
- * What the recurrent kernels share: products with packed weights, and loops over the units of one sample.
+ * The products of the recurrent kernels, with packed weights.
  *
  * Weights [k, n] are packed once for each call into panels of 8 columns (the last one of 4 if 4 or fewer are left), filled
  * up with zeros: panel after panel, each with its k rows one after another, so that the innermost loop reads memory in a

@@ -100,9 +100,14 @@ export interface Samples {
 /** The code for one sample, in a function `f` of its own with pointers of its own. */
 export type SampleBody = (f: FunctionBuilder, pointers: readonly Int[], units: Int) => void;
 
+/** For the second of two rounds over the samples, when the first has done what is to be done. */
+export const nothing: SampleBody = () => undefined;
+
 /**
  * Calls a function that does one of two bodies for each sample of a step: `kept` where the mask is 0. One call for all
  * samples, since the constants of the activations are made anew in each.
+ *
+ * @param name of the function: one name always belongs to the same bodies
  */
 export function overSamples(
   { m, shared }: Place,
@@ -112,8 +117,7 @@ export function overSamples(
   moving: readonly Moving[],
   bodies: { readonly step: SampleBody; readonly kept: SampleBody },
 ): void {
-  const fixed = 4;
-  const params = Array.from({ length: fixed + 2 * moving.length }, () => 'i32' as const);
+  const params = Array.from({ length: 4 + 2 * moving.length }, () => 'i32' as const);
   const samples = shared.once(name, () =>
     m.function(name, params, 'void', (g, left, count, maskAt, maskStep, ...others) => {
       const isKept = g.local('i32');
@@ -337,13 +341,16 @@ export class Preparation {
   }
 }
 
-/** Samples that go through all steps together: their states and gates stay in the cache where the weights leave room. */
+/**
+ * Samples that go through all steps together. With few weights their states and gates stay in the cache; many weights are to
+ * pass by for as many samples as there are.
+ */
 export function blockOf(batch: number, weights: number): number {
   return weights > 65536 ? Math.max(batch, 1) : 4 * TILE_ROWS;
 }
 
 /** Work for which it pays to wake other threads. */
-export const PARALLEL_FLOPS = 300_000;
+const PARALLEL_FLOPS = 300_000;
 
 /** Of all steps: products with `inner`·`width` weights, and the activations. */
 export function work(
