@@ -26,6 +26,7 @@ export interface CompiledFunction<R extends StepResult> {
  *
  * @param step from Variables to a Variable, a list of them, or an object of them
  * @throws RecordingError (when it is called) if the step reads a value
+ * @throws ValueError (when it is called) if the step returns anything else
  * @example
  * const w = variable([1, 2]);
  * const step = compile((x) => x.mul(w).sum());
@@ -34,19 +35,21 @@ export interface CompiledFunction<R extends StepResult> {
 export function compile<R extends StepResult>(
   step: (...inputs: Variable[]) => R,
 ): CompiledFunction<R> {
-  /** How to put the results together again; known once the step has been recorded or run. */
-  let assemble: ((outputs: readonly Variable[]) => StepResult) | null = null;
+  /** How to put the results together again, by the types of the inputs; known once the step has been recorded or run. */
+  const forms = new Map<string, (outputs: readonly Variable[]) => StepResult>();
   const compiled = new CompiledStep((inputs) => {
     const result = step(...inputs.map((x) => new Variable(x)));
-    const parts = partsOf(result);
-    assemble = parts.assemble;
-    return parts.values.map((x) => x.value);
+    const { values, assemble } = partsOf(result);
+    forms.set(keyOf(inputs), assemble);
+    return values.map((x) => x.value);
   });
   const tensors = (inputs: readonly VariableLike[]): Tensor[] =>
     inputs.map((x) => toVariable(x).value);
   const call = (...inputs: readonly VariableLike[]): R => {
-    const outputs = compiled.run(tensors(inputs)).map((x) => new Variable(x));
-    if (assemble === null) throw new ValueError('compile: the step has not been run.');
+    const values = tensors(inputs);
+    const outputs = compiled.run(values).map((x) => new Variable(x));
+    const assemble = forms.get(keyOf(values));
+    if (assemble === undefined) throw new ValueError('compile: the step has not been run.');
     // The parts are put together as the step itself has given them.
     return assemble(outputs) as R;
   };
@@ -60,11 +63,28 @@ export function compile<R extends StepResult>(
   });
 }
 
+/** The types of the inputs: a step may give a list for some shapes and a single value for others. */
+function keyOf(inputs: readonly Tensor[]): string {
+  let key = '';
+  for (const { dtype, shape } of inputs) key += `${dtype}[${shape.join()}]`;
+  return key;
+}
+
+/** @throws ValueError for what is no Variable */
 function partsOf(result: StepResult): {
   values: readonly Variable[];
   assemble: (outputs: readonly Variable[]) => StepResult;
 } {
   if (result instanceof Variable) return { values: [result], assemble: ([output]) => output };
+  const values: readonly unknown[] =
+    typeof result === 'object' && result !== null ? Object.values(result) : [result];
+  for (const value of values) {
+    if (value instanceof Variable) continue;
+    throw new ValueError(
+      `compile: a step returns a Variable, a list of them, or an object of them; got ` +
+        `${Array.isArray(value) ? 'a list' : typeof value} ${values.length > 1 ? 'among its results' : 'instead'}.`,
+    );
+  }
   if (Array.isArray(result)) return { values: result, assemble: (outputs) => [...outputs] };
   const names = Object.keys(result);
   return {
