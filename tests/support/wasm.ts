@@ -63,7 +63,7 @@ export function onHeap(
     epilogue,
   };
   const scratch = (bytes: number): number => heap.allocate(bytes).address;
-  const context = { threads: parts, scratch, faults: true };
+  const context = { threads: parts, scratch, mayFault: () => true };
   const commands: readonly Command[] | null = lower(call, context);
   if (commands === null) return null;
   for (const c of commands) {

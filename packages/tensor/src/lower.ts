@@ -14,6 +14,8 @@ export type AddressOf = (storage: Storage, dtype: DType) => number;
 export interface Lowered {
   readonly commands: readonly Command[] | null;
   readonly scratchBytes: number;
+  /** Whether a command may note an error at `FAULT`. */
+  readonly faults: boolean;
 }
 
 const ALIGNMENT = 64;
@@ -33,9 +35,10 @@ export function lowerCall(
   scratch: number,
 ): Lowered {
   const lower = lowerings.get(spec.name);
-  if (lower === undefined) return { commands: null, scratchBytes: 0 };
+  if (lower === undefined) return { commands: null, scratchBytes: 0, faults: false };
   const operand = (x: Tensor): Operand => operandOf(x, addressOf);
   let scratchBytes = 0;
+  let faults = false;
   const commands = lower(
     {
       inputs: inputs.map(operand),
@@ -51,9 +54,10 @@ export function lowerCall(
         scratchBytes += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
         return address;
       },
+      mayFault: () => (faults = true),
     },
   );
-  return { commands, scratchBytes };
+  return { commands, scratchBytes, faults };
 }
 
 function placedEpilogue(

@@ -18,7 +18,6 @@ function bytesOf({ size, data }: Strided): number {
 /**
  * Computes an op's outputs on the heap.
  *
- * @param epilogue is never there: what follows a product is an op of its own
  * @returns false when no kernel fits; nothing has been done then
  */
 export function launchOnHeap(
@@ -58,6 +57,7 @@ export function launchOnHeap(
           scratch += aligned(bytes);
           return address;
         },
+        mayFault: () => false,
       },
     );
   };

@@ -1,7 +1,7 @@
 /**
  * Reading and writing at positions given as data. A kernel cannot throw: it notes an index outside its axis at `FAULT`, leaves
  * that element out, and whoever runs the commands has to look there after each of these kernels and to run the op's
- * TypeScript kernel, which throws. Where nobody looks (`faults` in the context) the ops that check have no lowering.
+ * TypeScript kernel, which throws. Where nobody looks (`mayFault` in the context) the ops that check have no lowering.
  */
 import { normalizeAxis, sizeOf } from '../../shape.js';
 import type { FunctionBuilder, FunctionRef, Local } from './assembler.js';
@@ -13,20 +13,12 @@ import {
   type Kernel,
   type KernelContext,
   type Lowering,
-  type LoweringContext,
   type Operand,
 } from './kernel.js';
 import type { LoweringTable } from './lowering.js';
+import { FAULT } from './module.js';
 import { partRange } from './reduce-folds.js';
 import { f32x4, v128 } from './simd.js';
-
-/** The address of a word, below the heap, that is 1 after an index was outside its axis. */
-export const FAULT = 448;
-
-/** A context that says whether `FAULT` is looked at. */
-export interface CheckedContext extends LoweringContext {
-  readonly faults?: boolean;
-}
 
 /** Runs `use` with the index at this address if it is on an axis of n elements; with `negative` it may count from the end. */
 function withIndex(
@@ -265,10 +257,10 @@ function around({ shape }: Operand, axis: number): { outer: number; inner: numbe
 const plain = (...operands: readonly Operand[]): boolean =>
   operands.every((x) => x.contiguous && x.size > 0);
 
-const gatherLowering: Lowering<{ axis?: number }> = (c, context: CheckedContext) => {
+const gatherLowering: Lowering<{ axis?: number }> = (c, context) => {
   const [x, indices] = c.inputs;
   const [y] = c.outputs;
-  if (context.faults !== true || !plain(x, indices, y)) return null;
+  if (!plain(x, indices, y) || !context.mayFault()) return null;
   const along = normalizeAxis('gather', c.attrs.axis ?? 0, x.shape.length);
   const { outer, inner } = around(x, along);
   const [n, count, rowBytes] = [x.shape[along], indices.size, inner * BYTES[x.dtype]];
@@ -277,13 +269,10 @@ const gatherLowering: Lowering<{ axis?: number }> = (c, context: CheckedContext)
   return [command(gather, args, { parallel: y.size >= PARALLEL_FROM })];
 };
 
-const indexAddLowering: Lowering<{ size: number; axis?: number }> = (
-  c,
-  context: CheckedContext,
-) => {
+const indexAddLowering: Lowering<{ size: number; axis?: number }> = (c, context) => {
   const [x, indices] = c.inputs;
   const [y] = c.outputs;
-  if (context.faults !== true || x.dtype !== 'float32' || !plain(x, indices, y)) return null;
+  if (x.dtype !== 'float32' || !plain(x, indices, y) || !context.mayFault()) return null;
   const along = normalizeAxis('indexAdd', c.attrs.axis ?? 0, x.shape.length);
   const sizes = { ...around(x, along), n: c.attrs.size, count: x.shape[along] };
   const args = { ...sizes, x: x.address, indices: indices.address, y: y.address };
@@ -292,11 +281,11 @@ const indexAddLowering: Lowering<{ size: number; axis?: number }> = (
   return [command(indexAdd, args, { parallel, flops: x.size })];
 };
 
-const takeLowering: Lowering<{ axis?: number }> = (c, context: CheckedContext) => {
+const takeLowering: Lowering<{ axis?: number }> = (c, context) => {
   const [x, indices] = c.inputs;
   const [y] = c.outputs;
   const fits = BYTES[x.dtype] === 4 && plain(x, indices, y);
-  if (context.faults !== true || !fits) return null;
+  if (!fits || !context.mayFault()) return null;
   const along = normalizeAxis('takeAlongAxis', c.attrs.axis ?? -1, x.shape.length);
   const sizes = { ...around(x, along), n: x.shape[along], count: indices.shape[along] };
   const args = { ...sizes, x: y.address, indices: indices.address, y: x.address };
@@ -304,11 +293,11 @@ const takeLowering: Lowering<{ axis?: number }> = (c, context: CheckedContext) =
   return [command(takeAlongAxis, args, { parallel })];
 };
 
-const putLowering: Lowering<{ size: number; axis?: number }> = (c, context: CheckedContext) => {
+const putLowering: Lowering<{ size: number; axis?: number }> = (c, context) => {
   const [x, indices] = c.inputs;
   const [y] = c.outputs;
   const fits = x.dtype === 'float32' && plain(x, indices, y);
-  if (context.faults !== true || !fits) return null;
+  if (!fits || !context.mayFault()) return null;
   const along = normalizeAxis('putAlongAxis', c.attrs.axis ?? 0, x.shape.length);
   const sizes = { ...around(x, along), n: c.attrs.size, count: x.shape[along] };
   const args = { ...sizes, x: x.address, indices: indices.address, y: y.address };

@@ -142,6 +142,11 @@ export interface LoweringContext {
   readonly threads: number;
   /** The address of so many bytes that nobody else uses during this op; 64-byte aligned. */
   scratch(bytes: number): number;
+  /**
+   * Says that a command may meet data that are an error, such as an index outside its axis, and note it at `FAULT`. False where
+   * nobody would look there: then there must be no such command.
+   */
+  mayFault(): boolean;
 }
 
 /**

@@ -30,6 +30,9 @@ const CONTROL = {
   ready: 512,
 } as const;
 
+/** The address of a word that is 1 after a kernel met data that are an error: it cannot throw. */
+export const FAULT = 448;
+
 /** No more threads than this. */
 export const MAX_THREADS = 64;
 
