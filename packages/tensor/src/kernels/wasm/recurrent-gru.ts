@@ -35,15 +35,18 @@ function stepAfter(place: Place): SampleBody {
   return (f, [gates, h, before, p], units) => {
     const [pz, pr, pc, pq] = gatePointers(f, gates, units, 4);
     const [hz, hr, hq] = gatePointers(f, p, units, 3);
-    const all = [pz, pr, pc, pq, hz, hr, hq, before, h];
-    overUnits(place, f, units, all, ({ load, store }) => {
-      const r = f.local('v128', emitSigmoid(f, m, f32x4.add(load(pr), load(hr))));
-      const z = f.local('v128', emitSigmoid(f, m, f32x4.add(load(pz), load(hz))));
+    // Two loops, each with values that do not wait for each other: c would wait for r.
+    const [qz, qr] = [f.local('i32', pz), f.local('i32', pr)];
+    overUnits(place, f, units, [pz, pr, hz, hr], ({ load, store }) => {
+      f.do(store(pr, emitSigmoid(f, m, f32x4.add(load(pr), load(hr)))));
+      f.do(store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz)))));
+    });
+    overUnits(place, f, units, [qz, qr, pc, pq, hq, before, h], ({ load, store }) => {
       const q = f.local('v128', load(hq));
-      f.do(store(pr, r), store(pz, z), store(pq, q));
-      const c = f.local('v128', emitTanh(f, m, madd(m, r, q, load(pc))));
+      const c = f.local('v128', emitTanh(f, m, madd(m, load(qr), q, load(pc))));
+      const z = f.local('v128', load(qz));
       const fresh = f32x4.mul(f32x4.sub(f32x4.const(1), z), c);
-      f.do(store(pc, c), store(h, madd(m, z, load(before), fresh)));
+      f.do(store(pq, q), store(pc, c), store(h, madd(m, z, load(before), fresh)));
     });
   };
 }
