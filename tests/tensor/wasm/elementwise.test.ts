@@ -64,7 +64,8 @@ const CASES: readonly Case[] = [
   ...unary(EXACT_UNARY as OpName[], FLOATS),
   ...unary(['rsqrt', 'softsign', 'hardSigmoid'], FLOATS, 2e-7),
   ...unary(FUNCTIONS as OpName[], ['float32'], 5e-7),
-  ...unary(['selu'], ['float32'], 5e-7),
+  ...unary(['selu', 'erf'], ['float32'], 5e-7),
+  ...unary(['gelu'], ['float32'], 2e-6),
   ...unary(['isNaN', 'logicalNot'], FLOATS),
   ...unary(['logicalNot'], ['bool']),
   ...FLOATS.flatMap((dtype): Case[] => [
@@ -127,7 +128,8 @@ test('every op and dtype that has a kernel is in the table', () => {
   // Casts to the same dtype are copies; attributes do not make another kernel.
   const distinct = new Set(
     CASES.filter((c) => c.op !== 'cast' || (c.attrs as { dtype: DType }).dtype !== c.dtypes[0]).map(
-      (c) => c.op + c.dtypes.join() + (c.op === 'cast' ? JSON.stringify(c.attrs) : ''),
+      (c) =>
+        c.op + c.dtypes.join() + (['cast', 'gelu'].includes(c.op) ? JSON.stringify(c.attrs) : ''),
     ),
   );
   expect(elementwiseKernels.length).toBe(distinct.size);
@@ -208,7 +210,8 @@ test('an output may take the place of an input of its dtype', () => {
     });
     const [sum] = byReference('add', [a, b]);
     const [result] = byReference('sigmoid', [sum]);
-    const context = { threads: 1, scratch: (bytes: number) => heap.allocate(bytes).address };
+    const scratch = (bytes: number): number => heap.allocate(bytes).address;
+    const context = { threads: 1, scratch, mayFault: () => true };
     const call = { attrs: {}, epilogue: null };
     const commands = [
       ...(elementwiseLowerings.add?.(

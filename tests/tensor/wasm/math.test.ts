@@ -9,6 +9,7 @@ import {
 } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import * as math from '../../../packages/tensor/src/kernels/wasm/math.js';
 import { v128 } from '../../../packages/tensor/src/kernels/wasm/simd.js';
+import { erfOf } from '../../../packages/tensor/src/kernels/js/scalar.js';
 import { testMachine } from '../../support/wasm.js';
 
 /** y ← f(x) by the module's function, and z ← f(x) by the code in place; n is a multiple of 4. */
@@ -37,6 +38,7 @@ const FUNCTIONS = [
   ['log1p', math.log1pF32x4, math.emitLog1p, Math.log1p, 1],
   ['tanh', math.tanhF32x4, math.emitTanh, Math.tanh, 2],
   ['sigmoid', math.sigmoidF32x4, math.emitSigmoid, logistic, 2],
+  ['erf', math.erfF32x4, math.emitErf, erfOf, 2.5],
   ['softplus', math.softplusF32x4, math.emitSoftplus, softplus, 2],
 ] as const;
 

@@ -25,8 +25,9 @@ function check(op: OpName, inputs: readonly Tensor[], attrs: object = {}, parts 
   results.forEach((got, i) => {
     const [a, b] = [got.data, ops.copy(expected[i]).data];
     // A loop, because comparing arrays of this size by `toEqual` is slow.
-    const wrong = a.findIndex((value, at) => !Object.is(value, b[at]));
-    if (wrong >= 0) expect({ wrong, got: a[wrong] }).toEqual({ wrong, got: b[wrong] });
+    let wrong = 0;
+    while (wrong < a.length && a[wrong] === b[wrong]) wrong++;
+    if (wrong < a.length) expect({ wrong, got: a[wrong] }).toEqual({ wrong, got: b[wrong] });
   });
 }
 
@@ -125,7 +126,7 @@ describe.each(DTYPES)('%s', (dtype) => {
 });
 
 test('large copies are the same in any number of parts', () => {
-  const x = numbered([9, 130, 130]);
+  const x = numbered([5, 165, 163]);
   for (const parts of [1, 2, 3]) {
     for (const perm of [
       [0, 2, 1],

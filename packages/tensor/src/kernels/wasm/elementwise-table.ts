@@ -5,8 +5,10 @@
 import { call, type FunctionBuilder } from './assembler.js';
 import { SELU_ALPHA, SELU_SCALE } from '../js/elementwise.js';
 import {
+  emitErf,
   emitExp,
   emitExpm1,
+  emitGelu,
   emitLog,
   emitLog1p,
   emitSigmoid,
@@ -76,6 +78,8 @@ export const FLOAT32_UNARY = {
   expm1: emitted(emitExpm1),
   log1p: emitted(emitLog1p),
   softplus: emitted(emitSoftplus),
+  erf: emitted(emitErf),
+  gelu: emitted(emitGelu),
   /** x·σ(x) */
   silu: (x, { m, shared }) => f32x4.mul(x, call(sigmoidF32x4(m, shared), x)),
   /** x·σ(2u), u = √(2/π)·(x + 0.044715·x³) */

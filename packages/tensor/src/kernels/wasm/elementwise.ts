@@ -237,7 +237,7 @@ export const elementwiseLowerings: LoweringTable = {
     return lowering('clip', min, max)(call, context);
   },
   gelu: (call, context) =>
-    call.attrs.approximate === true ? lowering('geluTanh')(call, context) : null,
+    lowering(call.attrs.approximate === true ? 'geluTanh' : 'gelu')(call, context),
   cast: (call, context) => {
     const [x] = call.inputs;
     const [out] = call.outputs;
