@@ -7,7 +7,6 @@ import {
   getBackend,
   setBackend,
   tensor,
-  type NestedArray,
 } from '@tapegrad/tensor';
 import {
   compile,

@@ -1,7 +1,14 @@
 /**
  * Embedding: a vector of weights for each of a number of things.
  */
-import { IndexError, ShapeError, ValueError, isFloat, type Tensor } from '@tapegrad/tensor';
+import {
+  IndexError,
+  ShapeError,
+  ValueError,
+  duringRun,
+  isFloat,
+  type Tensor,
+} from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import { checkCount } from './checks.js';
 import type { ConstraintId } from './constraints.js';
@@ -57,7 +64,7 @@ export class Embedding extends Layer {
   override call(x: Variable): Variable {
     if (this.embeddings === null)
       throw new ShapeError(`${this.name}: call apply(), which makes the weights first.`);
-    this.check(x.value);
+    duringRun([x.value], (words) => this.check(words));
     const y = ops.gather(this.embeddings, x.dtype === 'int32' ? x.value : x.value.cast('int32'));
     if (this.maskZero) setMask(y, x.value.notEqual(0));
     return y;

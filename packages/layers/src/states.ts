@@ -11,6 +11,18 @@ function inside(layer: Layer): readonly Layer[] {
   return [];
 }
 
+/** A layer and all layers below it, each once. */
+export function layersWithin(root: Layer): ReadonlySet<Layer> {
+  const found = new Set<Layer>();
+  const visit = (layer: Layer): void => {
+    if (found.has(layer)) return;
+    found.add(layer);
+    for (const below of inside(layer)) visit(below);
+  };
+  visit(root);
+  return found;
+}
+
 /** The stateful recurrent layers below a layer, each once, by the names that lead to them: `encoder/bidirectional/lstm`. */
 export function statefulLayers(root: Layer): Map<string, RNN> {
   const found = new Map<string, RNN>();

@@ -5,7 +5,8 @@ import { CompiledStep, ValueError, type Program, type Tensor } from '@tapegrad/t
 import { Variable, noGrad } from '@tapegrad/autograd';
 import type { BaseModel } from './base-model.js';
 import type { Samples } from './data.js';
-import { statefulLayers } from './states.js';
+import { RNN } from './rnn.js';
+import { layersWithin } from './states.js';
 import {
   testStep,
   trainStep,
@@ -112,14 +113,16 @@ export class ModelSteps {
     };
   }
 
-  /** Layers may be added, frozen or freed, and stateful ones may get other batches, between any two steps. */
+  /**
+   * Layers may be added, frozen or freed, and stateful ones may get other batches, between any two steps. Layers count even
+   * without weights of their own: an activation that is added, a normalisation that goes over to its averages.
+   */
   private refresh(): void {
-    const now = [
-      ...this.model.weights,
-      null,
-      ...this.model.trainableWeights,
-      ...[...statefulLayers(this.model).values()].flatMap((layer) => layer.memory),
-    ];
+    const now: unknown[] = [...this.model.weights, null, ...this.model.trainableWeights];
+    for (const layer of layersWithin(this.model)) {
+      now.push(layer, layer.trainable);
+      if (layer instanceof RNN) now.push(...layer.memory);
+    }
     const same = now.length === this.captured.length && now.every((x, i) => x === this.captured[i]);
     if (same) return;
     this.captured = now;

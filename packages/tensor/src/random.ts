@@ -55,8 +55,7 @@ export class Generator implements RandomSource {
   stream(name: string): Generator {
     let child = this.streams.get(name);
     if (child === undefined) {
-      // A '/' in a name is escaped, so that stream('a/b') is not stream('a').stream('b').
-      child = new Generator(`${this.seed}/${encodeURIComponent(name)}`);
+      child = new Generator(this.seedOf(name));
       this.streams.set(name, child);
     }
     return child;
@@ -72,8 +71,20 @@ export class Generator implements RandomSource {
   setState(state: GeneratorState): void {
     this.seed = state.seed;
     this.prng = Alea.from(state.draws);
-    this.streams.clear();
+    // Streams stay the objects that they are: a recorded step draws from them. Those that the state does not know begin anew.
+    for (const [name, child] of this.streams) child.restart(this.seedOf(name));
     for (const [name, child] of Object.entries(state.streams)) this.stream(name).setState(child);
+  }
+
+  private restart(seed: string): void {
+    this.seed = seed;
+    this.prng = Alea.seeded(seed);
+    for (const [name, child] of this.streams) child.restart(this.seedOf(name));
+  }
+
+  /** A '/' in a name is escaped, so that stream('a/b') is not stream('a').stream('b'). */
+  private seedOf(stream: string): string {
+    return `${this.seed}/${encodeURIComponent(stream)}`;
   }
 
   /** One number from [0, 1). */
