@@ -16,7 +16,8 @@ import type { Expr } from './code.js';
 import { madd } from './math.js';
 import { f32x4 } from './simd.js';
 
-type Matrix = readonly (readonly number[])[];
+/** Row by row. */
+export type Matrix = readonly (readonly number[])[];
 
 /** The three matrices: Aᵀ [m, t], G [t, r], Bᵀ [t, t]. */
 export interface Transforms {

@@ -16,7 +16,7 @@ import type { Expr } from './code.js';
 import { bytes, ceilDiv, eachOfPart, minimum, product, sum, transpose4 } from './conv-copy.js';
 import { correlateFields, finishGroup, stageGroup } from './conv-correlate.js';
 import { timesPanel } from './conv-panels.js';
-import { LinearMap, cookToom } from './conv-winograd-transforms.js';
+import { LinearMap, cookToom, type Transforms } from './conv-winograd-transforms.js';
 import { NR, tileRows } from './gemm-micro.js';
 import { i32, memory } from './instructions.js';
 import { kernel, type Kernel, type KernelContext } from './kernel.js';
@@ -27,17 +27,20 @@ export const OUTPUTS = 4;
 export const LANES = 4;
 const VECTOR = 16;
 
-/** The points for r taps. */
+/** Points for r taps. */
 const POINTS: Readonly<Record<number, readonly number[]>> = {
   3: [0, 1, -1, 1 / 2, -2],
   5: [0, 1, -1, 2, -2, 1 / 2, -1 / 2],
 };
 
+/** The transforms for a window of r×r taps. */
+export const transformsOf = (r: number): Transforms => cookToom(OUTPUTS, r, POINTS[r]);
+
 type Context = Pick<KernelContext, 'm' | 'shared'>;
 type Signature<N extends readonly 'i32'[]> = FunctionRef<N, 'void'>;
 
 /** An intermediate matrix of vectors, row by row. */
-const temporary = (row: number, column: number, columns: number): number =>
+export const temporary = (row: number, column: number, columns: number): number =>
   VECTOR * (row * columns + column);
 
 /** (from, row, to, step, temporary): data of four tiles, rows `row` bytes apart → V, places `step` bytes apart. */
@@ -53,7 +56,7 @@ function transformData(
       ['i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, from, row, to, step, work) => {
-        const map = new LinearMap(f, m, cookToom(OUTPUTS, r, POINTS[r]).data);
+        const map = new LinearMap(f, m, transformsOf(r).data);
         const x = Array.from({ length: 8 }, () => f.local('v128'));
         const [i, at] = [f.local('i32'), f.local('i32', work)];
         // (d·B)_i = Bᵀ·d_iᵀ. Tile n has the columns 4n to 4n + t − 1.
@@ -98,7 +101,7 @@ function transformOutputs(
       ['i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, from, step, to, row, work) => {
-        const map = new LinearMap(f, m, cookToom(OUTPUTS, r, POINTS[r]).outputs);
+        const map = new LinearMap(f, m, transformsOf(r).outputs);
         const x = Array.from({ length: t }, () => f.local('v128'));
         const [i, at, place] = [f.local('i32'), f.local('i32', work), f.local('i32')];
         f.for(i, i32.const(0), i32.const(t), 1, () => {
@@ -153,7 +156,7 @@ function winogradFilters(r: number): Kernel<typeof filterFields> {
         (g, ...params) => {
           const [from, to] = [params.slice(0, 4), params.slice(4, 8)];
           const [rowStep, columnStep, step, work] = params.slice(8);
-          const map = new LinearMap(g, m, cookToom(OUTPUTS, r, POINTS[r]).filters);
+          const map = new LinearMap(g, m, transformsOf(r).filters);
           const x = Array.from({ length: r }, () => g.local('v128'));
           const [i, at, offset] = [g.local('i32'), g.local('i32', work), g.local('i32')];
           const value = g.local('v128');
