@@ -125,19 +125,31 @@ export function transpose(m: ModuleBuilder, shared: SharedFunctions): TransposeF
             i32.add(start, i32.shl(step, i32.const(1))),
             i32.add(start, i32.mul(step, i32.const(3))),
           ];
-          f.while(i32.ge_s(left, four), () => {
-            lines(source, fromStep).forEach((line, i) => f.set(x[i], v128.load(line)));
-            const y = transpose4(f, x);
-            lines(target, toStep).forEach((line, i) => f.do(v128.store(line, y[i])));
-            f.increment(source, 16);
-            f.increment(target, i32.shl(toStep, i32.const(2)));
-            f.increment(left, -4);
-          });
-          f.while(left, () => {
-            f.do(call(row, source, fromStep, target, four, four));
-            f.increment(source, 4);
-            f.increment(target, toStep);
-            f.increment(left, -1);
+          f.while(i32.gt_s(left, i32.const(0)), () => {
+            // The last four columns overlap those before, if there are so many.
+            f.if(i32.and(i32.lt_s(left, four), i32.ge_s(columns, four)), () => {
+              f.set(left, i32.sub(left, four));
+              f.increment(source, bytes(left));
+              f.increment(target, i32.mul(left, toStep));
+              f.set(left, four);
+            });
+            f.if(
+              i32.ge_s(left, four),
+              () => {
+                lines(source, fromStep).forEach((line, i) => f.set(x[i], v128.load(line)));
+                const y = transpose4(f, x);
+                lines(target, toStep).forEach((line, i) => f.do(v128.store(line, y[i])));
+                f.increment(source, 16);
+                f.increment(target, i32.shl(toStep, i32.const(2)));
+                f.increment(left, -4);
+              },
+              () => {
+                f.do(call(row, source, fromStep, target, four, four));
+                f.increment(source, 4);
+                f.increment(target, toStep);
+                f.increment(left, -1);
+              },
+            );
           });
           f.increment(from, i32.shl(fromStep, i32.const(2)));
           f.increment(to, 16);

@@ -8,7 +8,7 @@
  *     M[ξ] = U[ξ]·V[ξ]   [filters, tiles]        by the micro-kernel
  *     Y    = Aᵀ·M·A                              4×4 outputs for each filter and tile
  *
- * The lanes of a vector are four tiles that follow each other in a row. Rounding errors are about 5 (5×5) or 3 (3×3) times those
+ * The lanes of a vector are four tiles that follow each other in a row. Rounding errors are about 6 (5×5) or 3 (3×3) times those
  * of the direct sum. Threads share the images.
  */
 import { call, type FunctionRef } from './assembler.js';
