@@ -20,9 +20,11 @@ import {
 import { run } from '../../packages/tensor/src/run.js';
 
 /** A machine of one thread for tests. */
-export function testMachine(relaxed = false, list?: readonly Kernel[]): Machine {
+export function testMachine(relaxed = false, list: readonly Kernel[] = []): Machine {
   if (detectFeatures() === null) throw new Error('this Node has no WebAssembly with vectors');
-  return createMachine({ shared: false, relaxed }, list);
+  const machine = createMachine({ shared: false, relaxed });
+  machine.numbersOf(list);
+  return machine;
 }
 
 /**

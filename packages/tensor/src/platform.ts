@@ -5,7 +5,9 @@
 
 /** What a worker needs to take part. */
 export interface WorkerTask {
-  readonly module: WebAssembly.Module;
+  /** In the order in which they are instantiated; the first one has the function `work`. */
+  readonly modules: readonly WebAssembly.Module[];
+  readonly tableSize: number;
   readonly memory: WebAssembly.Memory;
   readonly part: number;
   readonly team: number;
@@ -38,8 +40,12 @@ export function hardwareThreads(): number {
 }
 
 const LIFE = `
-  const instance = new WebAssembly.Instance(task.module, { env: { memory: task.memory } });
-  instance.exports.work(task.part, task.team);`;
+  const { memory } = task;
+  const table = new WebAssembly.Table({ initial: task.tableSize, element: 'anyfunc' });
+  const [runtime] = task.modules.map(
+    (module) => new WebAssembly.Instance(module, { env: { memory, table } }),
+  );
+  runtime.exports.work(task.part, task.team);`;
 
 /** Starts a worker; where it cannot be started nothing happens, and its part is done by those who are there. */
 export function startWorker(task: WorkerTask): void {

@@ -2,9 +2,9 @@
  * Workers that share the WebAssembly memory and do their parts of large kernel calls. The caller is part 0; work is divided by
  * what is written, so that any number of threads gives the same bits.
  */
-import type { Machine } from './kernels/wasm/machine.js';
+import { TABLE_SIZE, type Machine } from './kernels/wasm/machine.js';
 import { MAX_THREADS } from './kernels/wasm/module.js';
-import { hardwareThreads, startWorker, type WorkerTask } from './platform.js';
+import { hardwareThreads, startWorker } from './platform.js';
 import { ValueError } from './errors.js';
 
 let wanted: number | null = null;
@@ -38,6 +38,8 @@ export class Team {
   private threads = 1;
   private number = 0;
   private complete = true;
+  /** How many modules the workers have: those of kernels that came later must be told to new workers. */
+  private modules = 0;
 
   constructor(private readonly machine: Machine) {}
 
@@ -48,7 +50,11 @@ export class Team {
 
   /** How many threads there are to run a command now: all, or this one alone until the others have started. */
   active(): number {
-    if (this.size !== this.threads) this.gather(this.size);
+    const { length } = this.machine.modules;
+    if (this.size !== this.threads || (this.threads > 1 && length !== this.modules)) {
+      this.modules = length;
+      this.gather(this.size);
+    }
     if (!this.complete) {
       this.complete = this.machine.exports.ready(this.threads, this.number) === 1;
     }
@@ -57,14 +63,20 @@ export class Team {
 
   /** Ends the present workers and starts others. */
   private gather(threads: number): void {
-    const { exports, module, heap } = this.machine;
+    const { exports, modules, heap } = this.machine;
     this.threads = threads;
     this.number++;
     this.complete = threads === 1;
     exports.beginTeam(this.number);
     for (let part = 1; part < threads; part++) {
-      const task: WorkerTask = { module, memory: heap.memory, part, team: this.number };
-      startWorker(task);
+      const team = this.number;
+      startWorker({
+        modules: [...modules],
+        memory: heap.memory,
+        tableSize: TABLE_SIZE,
+        part,
+        team,
+      });
     }
   }
 }

@@ -1,7 +1,13 @@
 import { call } from '../../../packages/tensor/src/kernels/wasm/assembler.js';
 import { f32, i32 } from '../../../packages/tensor/src/kernels/wasm/instructions.js';
+import { kernels } from '../../../packages/tensor/src/kernels/wasm/families.js';
+import { buildKernels, buildRuntime } from '../../../packages/tensor/src/kernels/wasm/module.js';
 import { command, kernel } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
-import { commandBytes, writeCommands } from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import {
+  commandBytes,
+  detectFeatures,
+  writeCommands,
+} from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import { testMachine } from '../../support/wasm.js';
 
 /** to[i] ← a·from[i], in parts. */
@@ -32,4 +38,22 @@ test('kernels run from a list of commands with their arguments', () => {
   const { from, to } = writeCommands(machine, commands, list.address);
   machine.exports.execute(from, to, 1);
   expect([...heap.view('float32', address, 12)]).toEqual([1, 2, 3, 4, 2, 4, 6, 8, 20, 40, 60, 80]);
+});
+
+describe.each([true, false])('with shared memory: %s', (shared) => {
+  const memory = { initial: 1, maximum: 10, shared };
+
+  test('what runs the commands is valid', () => {
+    expect(WebAssembly.validate(buildRuntime(memory))).toBe(true);
+  });
+
+  test('every kernel is valid', () => {
+    expect(new Set(kernels.map(({ name }) => name)).size).toBe(kernels.length);
+    expect(WebAssembly.validate(buildKernels(kernels, memory, false, 7).bytes)).toBe(true);
+  });
+
+  test('every kernel is emitted with fused multiply-add, and valid where the engine has it', () => {
+    const { bytes } = buildKernels(kernels, memory, true, 0);
+    expect(WebAssembly.validate(bytes)).toBe(detectFeatures()?.relaxed);
+  });
 });

@@ -8,6 +8,7 @@ import {
   ByteWriter,
   Code,
   TYPE_BYTES,
+  signed32,
   unsigned,
   type Expr,
   type ResultType,
@@ -227,7 +228,7 @@ export interface MemoryType {
   readonly shared: boolean;
 }
 
-/** A module: functions over one imported memory, and a table of those that are called by number. */
+/** A module: functions over one imported memory, some of them in an imported table, by which they are called by number. */
 export class ModuleBuilder {
   private readonly signatures: string[] = [];
   private readonly signatureBytes: number[][] = [];
@@ -235,10 +236,15 @@ export class ModuleBuilder {
   private readonly exported: FunctionRef[] = [];
   private readonly table: FunctionRef[] = [];
 
-  /** @param relaxed whether fused multiply-add may be used @param memory imported as `env.memory` */
+  /**
+   * @param memory imported as `env.memory`
+   * @param relaxed whether fused multiply-add may be used
+   * @param firstNumber the place of this module's first function in the table, which is imported as `env.table`
+   */
   constructor(
     readonly memory: MemoryType,
     readonly relaxed: boolean,
+    private readonly firstNumber = 0,
   ) {}
 
   /**
@@ -265,10 +271,15 @@ export class ModuleBuilder {
     this.exported.push(f);
   }
 
+  /** The first place of the table that this module leaves free. */
+  get endNumber(): number {
+    return this.firstNumber + this.table.length;
+  }
+
   /** Gives a function a number by which `callIndirect` finds it. */
   addToTable(f: FunctionRef): number {
     this.table.push(f);
-    return this.table.length - 1;
+    return this.endNumber - 1;
   }
 
   /** Calls the function with this number in the table. */
@@ -309,21 +320,23 @@ export class ModuleBuilder {
   toBytes(): Uint8Array<ArrayBuffer> {
     const { initial, maximum, shared } = this.memory;
     const limits = [shared ? 3 : 1, ...unsigned(initial), ...unsigned(maximum)];
-    const tableSize = unsigned(this.table.length);
     const exports = this.exported.map((f) => [...nameBytes(f.name), 0, ...unsigned(f.index)]);
     const bytes = new ByteWriter(1 << 16);
     bytes.write([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
     writeSection(bytes, 1, this.signatureBytes);
-    writeSection(bytes, 2, [[...nameBytes('env'), ...nameBytes('memory'), 2, ...limits]]);
+    writeSection(bytes, 2, [
+      [...nameBytes('env'), ...nameBytes('memory'), 2, ...limits],
+      [...nameBytes('env'), ...nameBytes('table'), 1, 0x70, 0, 0],
+    ]);
     writeSection(
       bytes,
       3,
       this.functions.map((f) => unsigned(f.type)),
     );
-    writeSection(bytes, 4, [[0x70, 1, ...tableSize, ...tableSize]]);
     writeSection(bytes, 7, exports);
     const entries = this.table.flatMap((f) => unsigned(f.index));
-    writeSection(bytes, 9, [[0, 0x41, 0, 0x0b, ...tableSize, ...entries]]);
+    const start = [0x41, ...signed32(this.firstNumber), 0x0b];
+    writeSection(bytes, 9, [[0, ...start, ...unsigned(this.table.length), ...entries]]);
     writeSection(
       bytes,
       10,

@@ -1,4 +1,4 @@
-/** The families of kernels: what the module is made of, and which ops they compute. */
+/** The families of kernels, and which ops they compute. */
 import { convKernels, convLowerings } from './conv.js';
 import { elementwiseKernels, elementwiseLowerings } from './elementwise.js';
 import { gemmKernels, gemmLowerings } from './gemm.js';
@@ -10,6 +10,7 @@ import { poolKernels, poolLowerings } from './pool.js';
 import { recurrentKernels, recurrentLowerings } from './recurrent.js';
 import { reduceKernels, reduceLowerings } from './reduce.js';
 
+/** All kernels. A machine has those that were asked for; this is for tests that look at every one. */
 export const kernels: readonly Kernel[] = [
   ...gemmKernels,
   ...convKernels,

@@ -1,10 +1,15 @@
 /**
- * The machine that programs run on: one memory, one module, one instance, made when they are first needed; null where
- * WebAssembly or its vectors are not to be had.
+ * The machine that programs run on: one memory and one table of kernels. A kernel is emitted, compiled and instantiated once,
+ * when a command first asks for it.
  */
 import { ValueError } from '../../errors.js';
-import { kernels } from './families.js';
-import { HEAP_BASE, COMMAND_BYTES, buildModule, type ModuleExports } from './module.js';
+import {
+  HEAP_BASE,
+  COMMAND_BYTES,
+  buildKernels,
+  buildRuntime,
+  type ModuleExports,
+} from './module.js';
 import { Heap, MAXIMUM_PAGES } from './heap.js';
 import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
 import { ModuleBuilder } from './assembler.js';
@@ -21,13 +26,18 @@ export interface Features {
   readonly relaxed: boolean;
 }
 
-/** The module's instance with its memory. */
+/** How many functions the table has room for. */
+export const TABLE_SIZE = 1024;
+
+/** Memory, functions, and the kernels that have been asked for. */
 export interface Machine {
   readonly features: Features;
   readonly heap: Heap;
-  readonly module: WebAssembly.Module;
   readonly exports: ModuleExports;
-  readonly numbers: ReadonlyMap<Kernel, number>;
+  /** The modules in the order in which a worker has to instantiate them; the first one has the functions. */
+  readonly modules: readonly WebAssembly.Module[];
+  /** The numbers of kernels in the table; those that are not there yet are added. */
+  numbersOf(kernels: readonly Kernel[]): ReadonlyMap<Kernel, number>;
 }
 
 /** What this platform has; null without WebAssembly or without vectors. */
@@ -57,22 +67,38 @@ function hasSharedMemory(): boolean {
 }
 
 /**
- * Compiles and instantiates the module.
+ * Makes a machine without kernels.
  *
  * @throws whatever WebAssembly throws where a content policy forbids it
  */
-export function createMachine(features: Features, list: readonly Kernel[] = kernels): Machine {
+export function createMachine(features: Features): Machine {
   const type = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: features.shared };
   const memory = new WebAssembly.Memory(type);
-  const { bytes, numbers } = buildModule(list, type, features.relaxed);
-  const module = new WebAssembly.Module(bytes);
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
+  const modules: WebAssembly.Module[] = [];
+  const numbers = new Map<Kernel, number>();
+  let endNumber = 0;
+  const instantiate = (bytes: Uint8Array<ArrayBuffer>): WebAssembly.Instance => {
+    const module = new WebAssembly.Module(bytes);
+    modules.push(module);
+    return new WebAssembly.Instance(module, { env: { memory, table } });
+  };
+  const runtime = instantiate(buildRuntime(type));
   return {
     features,
     heap: new Heap(memory, HEAP_BASE),
-    module,
-    exports: exportsOf(instance, features.shared),
-    numbers,
+    exports: exportsOf(runtime, features.shared),
+    modules,
+    numbersOf: (kernels) => {
+      const missing = [...new Set(kernels)].filter((k) => !numbers.has(k));
+      if (missing.length > 0) {
+        const built = buildKernels(missing, type, features.relaxed, endNumber);
+        instantiate(built.bytes);
+        missing.forEach((k, i) => numbers.set(k, built.numbers[i]));
+        endNumber = built.endNumber;
+      }
+      return numbers;
+    },
   };
 }
 
@@ -105,18 +131,18 @@ export function commandBytes(commands: readonly Command[]): number {
  * @returns where their list begins and ends, for `execute`
  */
 export function writeCommands(
-  { heap, numbers }: Machine,
+  machine: Machine,
   commands: readonly Command[],
   address: number,
 ): { from: number; to: number } {
+  const { heap } = machine;
+  const numbers = machine.numbersOf(commands.map(({ kernel }) => kernel));
   const view = new DataView(heap.memory.buffer);
   const to = address + commands.length * COMMAND_BYTES;
   let args = Math.ceil(to / FIELD_BYTES) * FIELD_BYTES;
   commands.forEach(({ kernel, args: values, parallel }, i) => {
     const at = address + i * COMMAND_BYTES;
-    const number = numbers.get(kernel);
-    if (number === undefined) throw new ValueError(`${kernel.name} is not in the module.`);
-    view.setInt32(at, number, true);
+    view.setInt32(at, numbers.get(kernel) ?? 0, true);
     view.setInt32(at + 4, parallel ? 1 : 0, true);
     view.setInt32(at + 8, args, true);
     for (const [field, type] of Object.entries(kernel.fields)) {

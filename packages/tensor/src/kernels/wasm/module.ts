@@ -1,6 +1,7 @@
 /**
- * The one WebAssembly module: all kernels in a table, `execute`, which runs a list of commands, and `work`, in which the
- * other threads wait for their share. It is put together at run time and instantiated once for each thread.
+ * What the machine is made of: a module with `execute`, which runs a list of commands, and `work`, in which the other threads wait
+ * for their share; and modules of kernels, put together as kernels are first asked for. All of them have one memory and one
+ * table, in which a kernel's place is its number.
  */
 import { ModuleBuilder, call, type FunctionRef, type MemoryType } from './assembler.js';
 import type { Expr } from './code.js';
@@ -58,20 +59,35 @@ export interface ModuleExports {
 
 const KERNEL_SIGNATURE = { params: ['i32', 'i32', 'i32'], result: 'void' } as const;
 
-/** The module in binary form, and the number of each kernel in its table. */
-export function buildModule(
-  kernels: readonly Kernel[],
-  memoryType: MemoryType,
-  relaxed: boolean,
-): { bytes: Uint8Array<ArrayBuffer>; numbers: ReadonlyMap<Kernel, number> } {
-  const m = new ModuleBuilder(memoryType, relaxed);
-  const shared = new SharedFunctions();
-  const numbers = new Map<Kernel, number>();
-  for (const k of kernels) numbers.set(k, m.addToTable(k.define(m, shared)));
+/** The module that runs commands, in binary form. It has no kernels: they are found in the table. */
+export function buildRuntime(memoryType: MemoryType): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder(memoryType, false);
   const dispatch = memoryType.shared ? defineThreads(m) : null;
   m.export(defineExecute(m, dispatch));
   m.export(defineExecutePart(m));
-  return { bytes: m.toBytes(), numbers };
+  return m.toBytes();
+}
+
+/** Kernels in binary form, with their numbers in the table. */
+export interface KernelModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** In the order of the kernels. */
+  readonly numbers: readonly number[];
+  /** The first place of the table that is still free. */
+  readonly endNumber: number;
+}
+
+/** A module of these kernels; `firstNumber` is the first free place of the table. */
+export function buildKernels(
+  kernels: readonly Kernel[],
+  memoryType: MemoryType,
+  relaxed: boolean,
+  firstNumber: number,
+): KernelModule {
+  const m = new ModuleBuilder(memoryType, relaxed, firstNumber);
+  const shared = new SharedFunctions();
+  const numbers = kernels.map((k) => m.addToTable(k.define(m, shared)));
+  return { bytes: m.toBytes(), numbers, endNumber: m.endNumber };
 }
 
 /** execute(from, to, threads) */
