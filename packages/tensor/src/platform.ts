@@ -9,7 +9,6 @@ export interface WorkerTask {
   readonly modules: readonly WebAssembly.Module[];
   readonly tableSize: number;
   readonly memory: WebAssembly.Memory;
-  readonly part: number;
   readonly team: number;
 }
 
@@ -45,7 +44,7 @@ const LIFE = `
   const [runtime] = task.modules.map(
     (module) => new WebAssembly.Instance(module, { env: { memory, table } }),
   );
-  runtime.exports.work(task.part, task.team);`;
+  runtime.exports.work(task.team);`;
 
 /** Starts a worker; where it cannot be started nothing happens, and its part is done by those who are there. */
 export function startWorker(task: WorkerTask): void {

@@ -33,11 +33,13 @@ export function getThreads(): number {
   return wanted;
 }
 
+/** Teams are told apart by 16 bits. */
+const TEAMS = 65535;
+
 /** The workers of a machine. */
 export class Team {
   private threads = 1;
   private number = 0;
-  private complete = true;
   /** How many modules the workers have: those of kernels that came later must be told to new workers. */
   private modules = 0;
 
@@ -48,35 +50,25 @@ export class Team {
     return this.machine.features.shared ? getThreads() : 1;
   }
 
-  /** How many threads there are to run a command now: all, or this one alone until the others have started. */
+  /** Sees to it that there are workers, or on their way, who know all kernels; how many threads there are with them. */
   active(): number {
+    const { size } = this;
     const { length } = this.machine.modules;
-    if (this.size !== this.threads || (this.threads > 1 && length !== this.modules)) {
+    if (size !== this.threads || (size > 1 && length !== this.modules)) {
+      this.threads = size;
       this.modules = length;
-      this.gather(this.size);
+      this.gather();
     }
-    if (!this.complete) {
-      this.complete = this.machine.exports.ready(this.threads, this.number) === 1;
-    }
-    return this.complete ? this.threads : 1;
+    return size;
   }
 
   /** Ends the present workers and starts others. */
-  private gather(threads: number): void {
+  private gather(): void {
     const { exports, modules, heap } = this.machine;
-    this.threads = threads;
-    this.number++;
-    this.complete = threads === 1;
+    this.number = (this.number % TEAMS) + 1;
     exports.beginTeam(this.number);
-    for (let part = 1; part < threads; part++) {
-      const team = this.number;
-      startWorker({
-        modules: [...modules],
-        memory: heap.memory,
-        tableSize: TABLE_SIZE,
-        part,
-        team,
-      });
-    }
+    const { memory } = heap;
+    const task = { modules: [...modules], memory, tableSize: TABLE_SIZE, team: this.number };
+    for (let worker = 1; worker < this.threads; worker++) startWorker(task);
   }
 }

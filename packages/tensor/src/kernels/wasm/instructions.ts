@@ -55,6 +55,14 @@ export const i32 = {
   atomic: {
     load: load('i32.atomic.load', 0x10, 2, 'i32', ATOMIC),
     store: store('i32.atomic.store', 0x17, 2, 'i32', ATOMIC),
+    /** Writes `value` if `expected` is there; gives what was there before. */
+    rmw_cmpxchg: (address: Expr<'i32'>, expected: Expr<'i32'>, value: Expr<'i32'>): Expr<'i32'> =>
+      plain(
+        'i32.atomic.rmw.cmpxchg',
+        [...opcode(ATOMIC, 0x48), ...memoryArgument(2, 0)],
+        ['i32', 'i32', 'i32'],
+        'i32',
+      )(address, expected, value),
     /** Adds, and gives what was there before. */
     rmw_add: (address: Expr<'i32'>, value: Expr<'i32'>, offset = 0): Expr<'i32'> =>
       plain(

@@ -112,9 +112,8 @@ export function exportsOf(instance: WebAssembly.Instance, shared: boolean): Modu
   const execute = named('execute');
   const executePart = named('executePart');
   const nobody = (): number => 0;
-  if (!shared) return { execute, executePart, work: nobody, beginTeam: nobody, ready: nobody };
-  const [work, beginTeam, ready] = ['work', 'beginTeam', 'ready'].map(named);
-  return { execute, executePart, work, beginTeam, ready };
+  if (!shared) return { execute, executePart, work: nobody, beginTeam: nobody };
+  return { execute, executePart, work: named('work'), beginTeam: named('beginTeam') };
 }
 
 /** How many bytes these commands take in memory, arguments included. */

@@ -13,22 +13,20 @@ export const COMMAND_BYTES = 12;
 
 /** What threads say to each other, each word on a cache line of its own. The heap begins after it. */
 const CONTROL = {
-  /**
-   * The call to work: a count of the parallel commands times 256, plus the number of parts of the present one. Workers wait
-   * for it to change. One word tells both, so that a worker without a part never mistakes the next command for this one.
-   */
+  /** Counts the parallel commands: workers wait for it to change. */
   call: 64,
-  /** How many workers have done their part of the present command. */
-  done: 128,
+  /**
+   * Who may do what: team · 2¹⁶ + parts · 2⁸ + the next part that nobody has taken. Parts are taken by compare-and-exchange, so
+   * that one word tells whether there is a part left, of how many, and whether it is for this team.
+   */
+  claim: 128,
+  /** The present command. Only those who have taken a part of it may look. */
+  kernel: 192,
+  args: 196,
+  /** How many parts of it are done. */
+  done: 256,
   /** How many workers sleep and must be woken. */
-  sleepers: 192,
-  /** The present command: kernel and arguments. Only those who have a part of it may look. */
-  kernel: 256,
-  args: 260,
-  /** The number of the present team of workers: those of another team are to end. */
-  team: 320,
-  /** For each part, the team of the worker that waits for its calls. */
-  ready: 512,
+  sleepers: 320,
 } as const;
 
 /** The address of a word that is 1 after a kernel met data that are an error: it cannot throw. */
@@ -49,12 +47,10 @@ export interface ModuleExports {
   execute(from: number, to: number, threads: number): unknown;
   /** Runs one part of the command at this address alone. */
   executePart(command: number, part: number, parts: number): unknown;
-  /** A worker's life: does its part (from 1 on) of parallel commands until another team is begun. */
-  work(part: number, team: number): unknown;
-  /** Begins a team: the workers of all others end. */
+  /** A worker's life: takes parts of parallel commands until another team is begun. */
+  work(team: number): unknown;
+  /** Begins a team, numbered from 1 on: the workers of all others end. */
   beginTeam(team: number): unknown;
-  /** Whether the workers for so many parts, but for the caller's part 0, wait for their calls. */
-  ready(parts: number, team: number): number;
 }
 
 const KERNEL_SIGNATURE = { params: ['i32', 'i32', 'i32'], result: 'void' } as const;
@@ -118,83 +114,88 @@ function defineExecutePart(m: ModuleBuilder): FunctionRef {
   });
 }
 
-/** Adds the workers' side, and gives the main thread's: dispatch(kernel, args, parts). */
+/**
+ * Adds the workers' side, and gives the main thread's: dispatch(kernel, args, threads). A command has as many parts as there are
+ * threads, and whoever is free takes the next: where the machine is busy with something else and a worker does not come, the
+ * main thread does its part too, and waits for nothing but parts that are being done.
+ */
 function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'> {
   const at = (address: number): Expr<'i32'> => i32.const(address);
-  const callAll = m.function('callAll', ['i32'], 'void', (f, parts) => {
-    const count = i32.and(i32.load(at(CONTROL.call)), i32.const(-256));
-    f.do(i32.atomic.store(at(CONTROL.call), i32.or(i32.add(count, i32.const(256)), parts)));
+  const team = m.function('team', [], 'i32', (f) =>
+    f.return(i32.shr_u(i32.atomic.load(at(CONTROL.claim)), i32.const(16))),
+  );
+  const publish = m.function('publish', ['i32'], 'void', (f, claim) => {
+    f.do(
+      i32.atomic.store(at(CONTROL.claim), claim),
+      drop(i32.atomic.rmw_add(at(CONTROL.call), i32.const(1))),
+    );
     f.if(i32.gt_s(i32.atomic.load(at(CONTROL.sleepers)), i32.const(0)), () => {
       f.do(drop(memory.atomic.notify(at(CONTROL.call), i32.const(-1))));
     });
   });
-  const beginTeam = m.function('beginTeam', ['i32'], 'void', (f, team) => {
-    f.do(i32.atomic.store(at(CONTROL.team), team), call(callAll, i32.const(0)));
-  });
+  const beginTeam = m.function('beginTeam', ['i32'], 'void', (f, number) =>
+    f.do(call(publish, i32.shl(number, i32.const(16)))),
+  );
   m.export(beginTeam);
-  const readyAt = (part: Expr<'i32'>): Expr<'i32'> => i32.mul(part, i32.const(4));
-  const ready = m.function('ready', ['i32', 'i32'], 'i32', (f, parts, team) => {
-    const part = f.local('i32');
-    f.for(part, i32.const(1), parts, 1, () => {
-      const waiting = i32.atomic.load(readyAt(part), CONTROL.ready);
-      f.if(i32.ne(waiting, team), () => f.return(i32.const(0)));
-    });
-    f.return(i32.const(1));
-  });
-  m.export(ready);
 
-  const work = m.function('work', ['i32', 'i32'], 'void', (f, part, team) => {
-    const add = (address: number, value: number): void =>
-      f.do(drop(i32.atomic.rmw_add(at(address), i32.const(value))));
-    const seen = f.local('i32', i32.atomic.load(at(CONTROL.call)));
-    const leaveOtherTeam = (): void =>
-      f.if(i32.ne(i32.atomic.load(at(CONTROL.team)), team), () => f.return());
-    leaveOtherTeam();
-    f.do(i32.atomic.store(readyAt(part), team, CONTROL.ready));
-    const now = f.local('i32');
-    const spins = f.local('i32');
+  /** Does parts of the present command, if it is for this team, until none is left. */
+  const takeParts = m.function('takeParts', ['i32'], 'void', (f, own) => {
+    const claim = f.local('i32');
     f.loop((again) => {
+      f.set(claim, i32.atomic.load(at(CONTROL.claim)));
+      const part = i32.and(claim, i32.const(255));
+      const parts = i32.and(i32.shr_u(claim, i32.const(8)), i32.const(255));
+      f.if(i32.ne(i32.shr_u(claim, i32.const(16)), own), () => f.return());
+      f.if(i32.ge_u(part, parts), () => f.return());
+      const taken = i32.atomic.rmw_cmpxchg(at(CONTROL.claim), claim, i32.add(claim, i32.const(1)));
+      f.br_if(again, i32.ne(taken, claim));
+      const number = i32.load(at(CONTROL.kernel));
+      const args = i32.load(at(CONTROL.args));
+      f.do(
+        m.callIndirect(KERNEL_SIGNATURE, number, args, part, parts),
+        drop(i32.atomic.rmw_add(at(CONTROL.done), i32.const(1))),
+      );
+      f.br(again);
+    });
+  });
+
+  const work = m.function('work', ['i32'], 'void', (f, own) => {
+    const seen = f.local('i32');
+    const spins = f.local('i32');
+    const sleeping = (change: number): Expr<'void'> =>
+      drop(i32.atomic.rmw_add(at(CONTROL.sleepers), i32.const(change)));
+    f.while(i32.eq(call(team), own), () => {
+      f.set(seen, i32.atomic.load(at(CONTROL.call)));
+      f.do(call(takeParts, own));
       // Look for a while, then sleep until the call changes. Whoever changes it looks at `sleepers` afterwards, so that
       // either it sees this thread there or this thread sees the new call.
       f.set(spins, i32.const(SPINS));
-      f.loop((look) => {
-        f.set(now, i32.atomic.load(at(CONTROL.call)));
-        f.if(i32.eq(now, seen), () => {
-          f.increment(spins, -1);
-          f.if(i32.eqz(spins), () => {
-            add(CONTROL.sleepers, 1);
-            f.do(drop(memory.atomic.wait32(at(CONTROL.call), seen, i64.const(-1n))));
-            add(CONTROL.sleepers, -1);
-            f.set(spins, i32.const(SPINS));
-          });
-          f.br(look);
+      f.while(i32.eq(i32.atomic.load(at(CONTROL.call)), seen), () => {
+        f.increment(spins, -1);
+        f.if(i32.eqz(spins), () => {
+          f.do(
+            sleeping(1),
+            drop(memory.atomic.wait32(at(CONTROL.call), seen, i64.const(-1n))),
+            sleeping(-1),
+          );
+          f.set(spins, i32.const(SPINS));
         });
       });
-      f.set(seen, now);
-      leaveOtherTeam();
-      const parts = i32.and(now, i32.const(255));
-      f.if(i32.lt_s(part, parts), () => {
-        const number = i32.load(at(CONTROL.kernel));
-        const args = i32.load(at(CONTROL.args));
-        f.do(m.callIndirect(KERNEL_SIGNATURE, number, args, part, parts));
-        add(CONTROL.done, 1);
-      });
-      f.br(again);
     });
   });
   m.export(work);
 
-  return m.function('dispatch', ['i32', 'i32', 'i32'], 'void', (f, number, args, parts) => {
+  return m.function('dispatch', ['i32', 'i32', 'i32'], 'void', (f, number, args, threads) => {
+    const own = f.local('i32', call(team));
     f.do(
       i32.store(at(CONTROL.kernel), number),
       i32.store(at(CONTROL.args), args),
       i32.atomic.store(at(CONTROL.done), i32.const(0)),
-      call(callAll, parts),
-      m.callIndirect(KERNEL_SIGNATURE, number, args, i32.const(0), parts),
+      call(publish, i32.or(i32.shl(own, i32.const(16)), i32.shl(threads, i32.const(8)))),
+      call(takeParts, own),
     );
-    const others = i32.sub(parts, i32.const(1));
     f.loop((again) => {
-      f.br_if(again, i32.lt_s(i32.atomic.load(at(CONTROL.done)), others));
+      f.br_if(again, i32.lt_s(i32.atomic.load(at(CONTROL.done)), threads));
     });
   });
 }
