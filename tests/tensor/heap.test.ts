@@ -30,15 +30,13 @@ test('blocks lie on cache lines, after the base, one after another', () => {
   expect(heap.usedBytes).toBe(320);
 });
 
-test('what was given back is given away again, as zeros, joined with its neighbours', () => {
+test('what was given back is given away again, joined with its neighbours', () => {
   const { heap } = heapOf();
   const [a, b, c, d] = [64, 64, 64, 64].map((bytes) => heap.allocate(bytes));
-  heap.view('float32', b.address, 16).fill(7);
   for (const block of [b, d, c, a]) heap.release(block);
   expect(heap.usedBytes).toBe(0);
   const all = heap.allocate(256);
   expect(all).toEqual({ address: a.address, bytes: 256 });
-  expect([...heap.view('int32', all.address, 64)]).toEqual(new Array(64).fill(0));
 });
 
 test('a free part at the end is where a larger block begins', () => {

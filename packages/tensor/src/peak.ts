@@ -2,8 +2,7 @@
  * What our kernels can do at best on this machine: the figures that others are compared with.
  */
 import { currentEngine, type Engine } from './backend.js';
-import { NR, ROWS_MULTIPLE, gemmPeakF32, tileRows } from './kernels/wasm/gemm-micro.js';
-import { command } from './kernels/wasm/kernel.js';
+import { PEAK_BYTES, peakCommand } from './kernels/wasm/gemm-micro.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 
 /** The limits of one thread. */
@@ -14,8 +13,6 @@ export interface PeakRates {
   readonly gbytes: number;
 }
 
-/** The depth of the panels: both fit into the first cache. */
-const K = 256;
 const TILES = 2000;
 const COPIED_BYTES = 1 << 25;
 const TRIALS = 5;
@@ -28,20 +25,15 @@ export function peakRates(): PeakRates | null {
   return engine === null ? null : { gflops: peakFlops(engine), gbytes: peakBytes(engine) };
 }
 
-function peakFlops(engine: Engine): number {
-  const { machine } = engine;
+function peakFlops({ machine }: Engine): number {
   const { heap, exports, features } = machine;
-  const rows = tileRows(features);
-  const panels = heap.allocate(4 * K * (ROWS_MULTIPLE + NR) + 4 * ROWS_MULTIPLE * NR);
-  const a = panels.address;
-  const b = a + 4 * K * ROWS_MULTIPLE;
-  const c = b + 4 * K * NR;
-  const commands = [command(gemmPeakF32, { a, b, c, k: K, times: TILES })];
-  const list = heap.allocate(commandBytes(commands));
-  const { from, to } = writeCommands(machine, commands, list.address);
+  const panels = heap.allocate(PEAK_BYTES);
+  heap.view('float32', panels.address, PEAK_BYTES / 4).fill(1);
+  const work = peakCommand(features, panels.address, TILES);
+  const list = heap.allocate(commandBytes([work]));
+  const { from, to } = writeCommands(machine, [work], list.address);
   try {
-    const ms = best(() => exports.execute(from, to, 1));
-    return (2 * TILES * K * rows * NR) / ms / 1e6;
+    return work.flops / best(() => exports.execute(from, to, 1)) / 1e6;
   } finally {
     heap.release(panels);
     heap.release(list);

@@ -47,7 +47,7 @@ export class Heap {
   }
 
   /**
-   * A block of zeros that belongs to `owner` and is free again some time after `owner` is gone.
+   * A block that belongs to `owner` and is free again some time after `owner` is gone.
    *
    * @throws OutOfMemoryError when it does not fit
    */
@@ -57,12 +57,11 @@ export class Heap {
     return block;
   }
 
-  /** A block of zeros, to be given back with `release`. @throws OutOfMemoryError when it does not fit */
+  /** A block, with whatever was there before, to be given back with `release`. @throws OutOfMemoryError when it does not fit */
   allocate(bytes: number): Block {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     const block = this.takeFree(size) ?? this.takeNew(size);
     this.used += size;
-    new Uint8Array(this.memory.buffer, block.address, size).fill(0);
     return block;
   }
 
