@@ -5,6 +5,7 @@ import { ARRAY_TYPES, type DType } from './dtype.js';
 import { lowerings } from './kernels/wasm/families.js';
 import type { Command, Epilogue, Operand } from './kernels/wasm/kernel.js';
 import type { RecordedCall } from './recording.js';
+import { rowMajorStrides } from './shape.js';
 import type { Storage, Tensor } from './tensor.js';
 
 /** Where a storage's first element lies, in bytes. */
@@ -68,7 +69,9 @@ function placedEpilogue(
 }
 
 function operandOf(x: Tensor, addressOf: AddressOf): Operand {
-  const { dtype, shape, strides, size, contiguous, offset } = x;
+  const { dtype, shape, size, contiguous, offset } = x;
+  // An axis of size 1 may have any stride; where all is contiguous kernels may count on those of the sizes.
+  const strides = contiguous ? rowMajorStrides(shape) : x.strides;
   const address = addressOf(x.storage, dtype) + offset * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
   return { dtype, shape, strides, size, contiguous, address };
 }

@@ -48,22 +48,24 @@ const LIFE = `
 
 /** Starts a worker; where it cannot be started nothing happens, and its part is done by those who are there. */
 export function startWorker(task: WorkerTask): void {
-  const threads = nodeModule('worker_threads');
-  if (threads !== null) {
-    const source = `const task = require('node:worker_threads').workerData;${LIFE}`;
-    const options = { eval: true, workerData: task, stdin: false, name: 'tapegrad' } as const;
-    const worker = new threads.Worker(source, options);
-    worker.on('error', () => undefined);
-    worker.unref();
-    return;
+  try {
+    const threads = nodeModule('worker_threads');
+    if (threads === null) startInBrowser(task);
+    else {
+      const source = `const task = require('node:worker_threads').workerData;${LIFE}`;
+      const options = { eval: true, workerData: task, stdin: false, name: 'tapegrad' } as const;
+      const worker = new threads.Worker(source, options);
+      worker.on('error', () => undefined);
+      worker.unref();
+    }
+  } catch {
+    // A page's content policy, Node's permissions or a lack of memory allow no worker: there is a thread less.
   }
+}
+
+function startInBrowser(task: WorkerTask): void {
   if (typeof Worker !== 'function' || typeof Blob !== 'function') return;
   const source = `onmessage = ({ data: task }) => {${LIFE} close(); };`;
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  try {
-    const worker = new Worker(url);
-    worker.postMessage(task);
-  } catch {
-    // The page's content policy allows no worker: one thread it is.
-  }
+  new Worker(url).postMessage(task);
 }
