@@ -194,6 +194,8 @@ describe('fit', () => {
         return yPred.squaredDifference(yTrue).mean(-1);
       },
       optimizer: 'sgd',
+      // The loss looks at values.
+      runEagerly: true,
     });
     model.setWeights([[[0]], [0]]);
     await model.fit(x, x, { batchSize: 5, verbose: 0 });

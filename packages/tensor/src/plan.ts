@@ -23,7 +23,6 @@ const ALIGNMENT = 64;
  * being, each in the smallest gap that holds it: what has just been freed, and is still in the cache, is used again soon.
  *
  * @param lifetimes in the order of `first`
- * @example planArena([{ bytes: 64, first: 0, last: 1 }, { bytes: 64, first: 1, last: 2 }, { bytes: 32, first: 2, last: 3 }]); // { offsets: [0, 64, 0], bytes: 128 }
  */
 export function planArena(lifetimes: readonly Lifetime[]): ArenaPlan {
   const offsets: number[] = [];
