@@ -86,9 +86,12 @@ function isVariableList(x: VariableLike | readonly Variable[]): x is readonly Va
 
 const counts = new Map<string, number>();
 
-/** 'Dense' → 'dense', then 'dense_1', 'dense_2' … */
+/** 'MaxPooling2D' → 'max_pooling2d', then 'max_pooling2d_1' …: Keras's names. */
 function automaticName(className: string): string {
-  const base = className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+  const base = className
+    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase();
   const count = counts.get(base) ?? 0;
   counts.set(base, count + 1);
   return count === 0 ? base : `${base}_${count}`;
