@@ -175,6 +175,7 @@ export function checkStep(
     assertSameBits(`${what}\nrun ${r}, fused, in less memory, two threads`, fewer, expected);
   });
   if (shared) {
+    checkEagerly(what, step, runs[0]);
     const wide = traced(two, step, runs[0]).program;
     runs.forEach((inputs, r) => {
       assertSameBits(`${what}\nrun ${r}, two threads`, wide.run(inputs), results[r]);
@@ -185,6 +186,14 @@ export function checkStep(
     ops: program.calls.map(({ name }) => name),
     kernels: [...program.calls, ...fused.calls].flatMap((call) => call.kernels),
   };
+}
+
+/** Op by op, those with much to compute on the heap and back. */
+function checkEagerly(what: string, step: Step, inputs: readonly Tensor[]): void {
+  const calls = recordCalls(() => step(inputs)).filter(({ spec }) => spec.kind !== 'view');
+  setBackend('js');
+  for (const call of calls) checkCall(`${what}\neagerly`, call, call.inputs, call.outputs);
+  setBackend('auto');
 }
 
 /** A row-major tensor with the same elements in an array of their own, as an input's place in a program has them. */

@@ -33,6 +33,7 @@ export { ops, type OpFunctions, type OpMethods } from './functions.js';
 export { Generator, setSeed, defaultGenerator, type GeneratorState } from './random.js';
 
 export { getBackend, setBackend, type Backend } from './backend.js';
+export { OutOfMemoryError } from './kernels/wasm/heap.js';
 export { peakRates, type PeakRates } from './peak.js';
 export { getThreads, setThreads } from './threads.js';
 export { CompiledStep } from './compiled-step.js';

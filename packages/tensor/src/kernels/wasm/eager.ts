@@ -6,6 +6,7 @@ import { copyElements } from '../../loops.js';
 import type { OpSpec, Strided } from '../../op.js';
 import { rowMajorStrides } from '../../shape.js';
 import { lowerings } from './families.js';
+import { OutOfMemoryError, type Block, type Heap } from './heap.js';
 import type { Command, Operand } from './kernel.js';
 import { commandBytes, writeCommands, type Machine } from './machine.js';
 
@@ -18,7 +19,7 @@ function bytesOf({ size, data }: Strided): number {
 /**
  * Computes an op's outputs on the heap.
  *
- * @returns false when no kernel fits; nothing has been done then
+ * @returns false when no kernel fits, or the heap is full; nothing has been done then
  */
 export function launchOnHeap(
   machine: Machine,
@@ -63,7 +64,9 @@ export function launchOnHeap(
   };
   const trial = lowered(0);
   if (trial === null) return false;
-  const block = heap.allocate(space + scratch + commandBytes(trial));
+  const block = allocateOrNull(heap, space + scratch + commandBytes(trial));
+  // Programs have it all: the TypeScript kernel works where the tensors are.
+  if (block === null) return false;
   try {
     const commands = lowered(block.address) ?? trial;
     const { from, to } = writeCommands(machine, commands, block.address + space + scratch);
@@ -85,6 +88,15 @@ export function launchOnHeap(
     return true;
   } finally {
     heap.release(block);
+  }
+}
+
+function allocateOrNull(heap: Heap, bytes: number): Block | null {
+  try {
+    return heap.allocate(bytes);
+  } catch (error) {
+    if (error instanceof OutOfMemoryError) return null;
+    throw error;
   }
 }
 
