@@ -6,10 +6,13 @@ import {
   RecordingError,
   ShapeError,
   type Tensor,
+  defaultGenerator,
   duringRun,
   ops,
   run,
   scalar,
+  setSeed,
+  setThreads,
   specs,
   tensor,
   zeros,
@@ -368,6 +371,26 @@ describe('compiled steps', () => {
     step.forget();
     step.run([ramp(2)]);
     expect(recorded).toBe(4);
+  });
+
+  test('are recorded again for another number of threads, and for another generator', () => {
+    let recorded = 0;
+    const step = new CompiledStep(() => {
+      recorded++;
+      return [defaultGenerator().uniform([2])];
+    });
+    setThreads(1);
+    step.run([]);
+    step.run([]);
+    expect(recorded).toBe(1);
+    setThreads(2);
+    step.run([]);
+    expect(recorded).toBe(2);
+    setSeed(5);
+    const [first] = step.run([]);
+    expect(recorded).toBe(3);
+    setSeed(5);
+    expect(defaultGenerator().uniform([2]).toArray()).toEqual(first.toArray());
   });
 
   test('keep the programs that were used last', () => {

@@ -16,9 +16,10 @@ const KEPT = 16;
 /** A function from tensors to tensors, with a program for each set of types that its inputs have had. */
 export class CompiledStep {
   private readonly programs = new Map<string, Program>();
-  /** What the programs were made for: other kernels or another default generator need others. */
+  /** What the programs were made for: other kernels, another default generator or more threads need others. */
   private engine: Engine | null = null;
   private generator: Generator | null = null;
+  private threads = 0;
 
   /** @param step may use ops alone: it does not see values. What it captures is used where it is, and changed in place */
   constructor(private readonly step: (inputs: readonly Tensor[]) => readonly Tensor[]) {}
@@ -51,10 +52,13 @@ export class CompiledStep {
   }
 
   private programFor(inputs: readonly Tensor[], engine: Engine): Program {
-    if (engine !== this.engine || this.generator !== defaultGenerator()) {
+    const generator = defaultGenerator();
+    const threads = engine.team.size;
+    if (engine !== this.engine || generator !== this.generator || threads !== this.threads) {
       this.forget();
       this.engine = engine;
-      this.generator = defaultGenerator();
+      this.generator = generator;
+      this.threads = threads;
     }
     let key = '';
     for (const x of inputs) key += x.dtype + formatShape(x.shape);
