@@ -1,6 +1,7 @@
 /** compile: a step of one's own as a program gives what the step gives. */
 import {
   DTypeError,
+  IndexError,
   RecordingError,
   type Tensor,
   ValueError,
@@ -137,6 +138,22 @@ describe('a step', () => {
       expect(outer(values).toArray()).toEqual(values.map((v) => (v + 1) * (2 * v + 1)));
       expect(inner(values)[1].toArray()).toEqual(values.map((v) => 2 * v));
     }
+  });
+
+  test('refuses positions out of range, before what comes after', () => {
+    const w = variable([[1, 2], [3, 4], [5, 6]]); // prettier-ignore
+    const step = compile((i) => {
+      const rows = ops.gather(w, i);
+      w.assign(w.value.add(1));
+      return rows;
+    });
+    const at = (...positions: number[]): Variable => step(tensor(positions, 'int32'));
+    expect(at(0, -1).toArray()).toEqual([[1, 2], [5, 6]]); // prettier-ignore
+    expect(messageOf(IndexError, () => at(0, 3))).toBe(
+      'gather: index 3 is outside an axis of 3 elements (-3 to 2).',
+    );
+    expect(w.toArray()).toEqual([[2, 3], [4, 5], [6, 7]]); // prettier-ignore
+    expect(at(1, 2).toArray()).toEqual([[4, 5], [6, 7]]); // prettier-ignore
   });
 
   test('may be without history as a whole', () => {
