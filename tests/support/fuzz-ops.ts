@@ -326,10 +326,12 @@ export const makers: Readonly<Record<string, Maker>> = {
     const n = g.size();
     const batch = coin(g) ? [] : shape.slice(0, -2).map((size) => (coin(g) ? 1 : size));
     const b = g.fresh([...batch, ...(transposeB ? [n, k] : [k, n])], { dtype });
+    // A bias, given or computed, and an activation: what can be fused.
+    const given = g.fresh([n], { dtype });
+    const bias = coin(g) ? g.add('square', [given])?.[0] : given;
     const product = g.add('matmul', [x, b], { transposeA, transposeB });
-    if (product === null || coin(g)) return;
-    // A bias and an activation: what can be fused.
-    const sum = coin(g) ? g.add('add', [product[0], g.fresh([n], { dtype })]) : product;
+    if (product === null || bias === undefined || coin(g)) return;
+    const sum = coin(g) ? g.add('add', [product[0], bias]) : product;
     if (sum !== null && coin(g)) g.add(g.numbers.pick(['relu', 'tanh', 'sigmoid']), sum);
   },
   vectors: (g) => {

@@ -173,9 +173,12 @@ describe('memory', () => {
       const b = a.add(a.transpose());
       const c = b.flip([0]).mul(b);
       const d = c.sub(c.slice({ begin: [0, 0], size: [1, 4] }));
-      return [d.add(d.flip([0, 1]).transpose())];
+      // An op by its TypeScript kernel, which reads as it writes.
+      const e = d.atan2(d.transpose());
+      return [e.add(e.flip([0, 1]).transpose())];
     };
     const program = programOf(engine, [f32(4, 4)], step);
+    expect(program.calls.filter(({ kernels }) => kernels.includes('js'))).toHaveLength(1);
     for (const x of [ramp(4, 4), ramp(4, 4).neg()]) {
       expect(program.run([x])[0].toArray()).toEqual(step(x)[0].toArray());
     }
