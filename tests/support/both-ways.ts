@@ -40,7 +40,7 @@ export async function bothWays<M extends BaseModel>(
     await story(model, (...all) => {
       for (const what of all) {
         if (typeof what === 'number') run.told.push(what);
-        else if ('storage' in what) run.tensors.push((what).copy());
+        else if ('storage' in what) run.tensors.push(what.copy());
         else run.told.push(...(Object.values(what).flat() as number[]));
       }
     });
