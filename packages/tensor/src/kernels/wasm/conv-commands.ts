@@ -21,7 +21,7 @@ const WINOGRAD_BYTES = 1 << 20;
 type CorrelateArgs = { readonly [K in keyof typeof correlateFields]: number };
 
 /** Arguments that do not depend on how the products are computed. */
-type Placement = Omit<
+export type Placement = Omit<
   CorrelateArgs,
   | 'stagedHeight'
   | 'stagedWidth'
@@ -36,7 +36,7 @@ type Placement = Omit<
   | 'resultRow'
 >;
 
-function placement(c: Correlation): Placement {
+export function placement(c: Correlation): Placement {
   const { rows, columns } = c;
   const [from, to] = [stepsOf(c.x, c.channelsFirst), stepsOf(c.y, c.channelsFirst)];
   return {
@@ -74,32 +74,12 @@ function placement(c: Correlation): Placement {
   };
 }
 
-/** Multiplications and additions of the convolution as it is defined. */
-function flopsOf({ images, groups, filters, channels, rows, columns }: Correlation): number {
-  const products = rows.taps * columns.taps * rows.positions * columns.positions;
-  return 2 * images * groups * filters * channels * products;
-}
-
-export function correlateCommands(c: Correlation, context: LoweringContext): Command[] {
-  return winogradCommands(c, context) ?? directCommands(c, context);
-}
-
-function directCommands(c: Correlation, context: LoweringContext): Command[] {
-  const { rows, columns, channels, filters, groups, weights: w } = c;
-  const taps = rows.taps * columns.taps;
-  const blockChannels = Math.min(channels, Math.max(1, Math.floor(BLOCK / Math.max(taps, 1))));
-  const resultStep = 4 * roundUp(rows.positions * columns.positions, NR);
-  // A panel may read beyond its last position: to the row after, and a panel's width.
-  const plane = rows.phases * columns.phases * rows.staged * columns.staged;
-  const tapsAt = roundUp(4 * (channels * plane + 2 * columns.staged + 2 * NR), 64);
-  const panelAt = tapsAt + roundUp(4 * taps, 64);
-  const resultAt = panelAt + 4 * NR * blockChannels * taps + 64;
-  const partBytes = resultAt + roundUp(tiled(filters) * resultStep, 64);
-  const panels = context.scratch(4 * groups * tiled(filters) * channels * taps);
-  const scratch = context.scratch(context.threads * partBytes);
-  const flops = flopsOf(c);
-  const parallel = flops >= PARALLEL;
-  const packed = {
+/** Where `packFilters` finds the filters, and where it packs them. */
+export function filtersOf(
+  { rows, columns, groups, channels, filters, weights: w }: Correlation,
+  panels: number,
+): { readonly [K in keyof typeof packFilters.fields]: number } {
+  return {
     weights: w.address + rows.first * w.row + columns.first * w.column,
     panels,
     groups,
@@ -113,6 +93,34 @@ function directCommands(c: Correlation, context: LoweringContext): Command[] {
     channelStep: w.channel,
     filterStep: w.filter,
   };
+}
+
+/** Multiplications and additions of the convolution as it is defined. */
+export function flopsOf({ images, groups, filters, channels, rows, columns }: Correlation): number {
+  const products = rows.taps * columns.taps * rows.positions * columns.positions;
+  return 2 * images * groups * filters * channels * products;
+}
+
+export function correlateCommands(c: Correlation, context: LoweringContext): Command[] {
+  return winogradCommands(c, context) ?? directCommands(c, context);
+}
+
+function directCommands(c: Correlation, context: LoweringContext): Command[] {
+  const { rows, columns, channels, filters, groups } = c;
+  const taps = rows.taps * columns.taps;
+  const blockChannels = Math.min(channels, Math.max(1, Math.floor(BLOCK / Math.max(taps, 1))));
+  const resultStep = 4 * roundUp(rows.positions * columns.positions, NR);
+  // A panel may read beyond its last position: to the row after, and a panel's width.
+  const plane = rows.phases * columns.phases * rows.staged * columns.staged;
+  const tapsAt = roundUp(4 * (channels * plane + 2 * columns.staged + 2 * NR), 64);
+  const panelAt = tapsAt + roundUp(4 * taps, 64);
+  const resultAt = panelAt + 4 * NR * blockChannels * taps + 64;
+  const partBytes = resultAt + roundUp(tiled(filters) * resultStep, 64);
+  const panels = context.scratch(4 * groups * tiled(filters) * channels * taps);
+  const scratch = context.scratch(context.threads * partBytes);
+  const flops = flopsOf(c);
+  const parallel = flops >= PARALLEL;
+  const packed = filtersOf(c, panels);
   const args = {
     ...placement(c),
     stagedHeight: rows.staged,

@@ -35,7 +35,7 @@ export function kernelGradientCommands(p: KernelGradient, context: LoweringConte
 }
 
 /** Where `stagePixels` finds data, from an image on. */
-function sourceOf(
+export function sourceOf(
   x: Operand,
   { channelsFirst }: ConvGeometry,
   image = 0,

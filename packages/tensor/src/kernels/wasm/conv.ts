@@ -5,6 +5,11 @@
 import { resolveConv } from '../../ops/windows.js';
 import { correlateCommands } from './conv-commands.js';
 import { correlate } from './conv-correlate.js';
+import {
+  depthwiseCommands,
+  depthwiseGradientCommands,
+  depthwiseKernels,
+} from './conv-depthwise.js';
 import { kernelGradientCommands } from './conv-gradient-commands.js';
 import { kernelProduct, packCotangent, stagePixels, writeKernel } from './conv-kernel-gradient.js';
 import { packFilters } from './conv-panels.js';
@@ -28,6 +33,7 @@ export const convKernels: readonly Kernel[] = [
   packCotangent,
   kernelProduct,
   writeKernel,
+  ...depthwiseKernels,
   ...Object.values(winogradKernels).flatMap(({ filters, product }) => [filters, product]),
   winogradSums,
   ...Object.values(winogradGradientKernels).flatMap((k) => [k.data, k.cotangent, k.kernel]),
@@ -42,17 +48,15 @@ export const convLowerings: LoweringTable = {
     const filters = kernel.shape[kernel.shape.length - 1];
     const { geometry: g } = resolveConv('conv', x.shape, kernel.shape.slice(0, -2), filters, attrs);
     const { batch: images, groups, channelsFirst } = g;
-    return correlateCommands(
-      {
-        ...{ x, y, channelsFirst, images, groups, epilogue },
-        channels: g.channels / groups,
-        filters: filters / groups,
-        rows: forwardAxis(alongHeight(g)),
-        columns: forwardAxis(alongWidth(g)),
-        weights: kernelSteps(kernel, filters / groups),
-      },
-      context,
-    );
+    const correlation: Correlation = {
+      ...{ x, y, channelsFirst, images, groups, epilogue },
+      channels: g.channels / groups,
+      filters: filters / groups,
+      rows: forwardAxis(alongHeight(g)),
+      columns: forwardAxis(alongWidth(g)),
+      weights: kernelSteps(kernel, filters / groups),
+    };
+    return depthwiseCommands(correlation, context) ?? correlateCommands(correlation, context);
   },
 
   convTranspose: ({ inputs: [x, kernel], outputs: [y], attrs, epilogue }, context) => {
@@ -73,7 +77,9 @@ export const convLowerings: LoweringTable = {
           columns: backwardAxis(alongWidth(g), j),
           weights: { ...w, channel: w.filter, filter: w.channel },
         };
-        commands.push(...correlateCommands(correlation, context));
+        commands.push(
+          ...(depthwiseCommands(correlation, context) ?? correlateCommands(correlation, context)),
+        );
       }
     }
     return commands;
@@ -84,6 +90,9 @@ export const convLowerings: LoweringTable = {
     const filters = out.shape[out.shape.length - 1];
     const who = 'convKernelGradient';
     const { geometry } = resolveConv(who, x.shape, attrs.kernelSize, filters, attrs);
-    return kernelGradientCommands({ geometry, x, cotangent, out }, context);
+    const gradient = { geometry, x, cotangent, out };
+    return (
+      depthwiseGradientCommands(gradient, context) ?? kernelGradientCommands(gradient, context)
+    );
   },
 };

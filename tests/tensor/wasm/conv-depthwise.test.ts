@@ -1,0 +1,223 @@
+/** Depthwise convolution and its gradients on the WebAssembly kernels against the TypeScript kernels. */
+import { ops, tensor, zeros, type OpName, type Shape, type Tensor } from '@tapegrad/tensor';
+import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv.js';
+import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
+import { detectFeatures, type Machine } from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
+import { EXACT, assertClose, type Tolerance } from '../../support/close.js';
+import { Numbers } from '../../support/numbers.js';
+import { byReference, onHeap, testMachine } from '../../support/wasm.js';
+
+const plain = testMachine(false);
+// With fused multiply-add, and so with other panels of filters, where it is to be had.
+const machine = detectFeatures()?.relaxed ? testMachine(true) : plain;
+const numbers = new Numbers(17);
+
+/** Whole numbers from −4 to 4: sums are exact in float32 in whatever order. */
+const whole = (shape: Shape): Tensor => fill(shape, () => numbers.integer(-4, 4));
+const real = (shape: Shape): Tensor => fill(shape, () => 2 * numbers.next() - 1);
+
+function fill(shape: Shape, value: () => number): Tensor {
+  const length = shape.reduce((n, s) => n * s, 1);
+  return tensor(Float32Array.from({ length }, value), { shape });
+}
+
+/** The op for 1, 2 and 3 parts is the same to the last bit, and close to the reference. */
+function check(
+  on: Machine,
+  name: OpName,
+  inputs: readonly Tensor[],
+  attrs: object,
+  tolerance: Tolerance = EXACT,
+): void {
+  const [expected] = byReference(name, inputs, attrs);
+  const wanted = { shape: expected.shape, data: expected.toTypedArray() };
+  const [one] = onHeap(on, name, inputs, attrs) ?? [];
+  assertClose(name, one, wanted, tolerance, 'float32');
+  for (const parts of [2, 3]) {
+    const [other] = onHeap(on, name, inputs, attrs, { parts }) ?? [];
+    const same = { shape: expected.shape, data: one.toTypedArray() };
+    assertClose(`${name}, ${parts} parts`, other, same, EXACT, 'float32');
+  }
+}
+
+/** A view of the same data with the channels after the batch. */
+function planes(x: Tensor): Tensor {
+  const last = x.shape.length - 1;
+  return x.transpose([0, last, ...x.shape.keys()].filter((axis, i) => i < 2 || axis % last !== 0));
+}
+
+const contiguous = (x: Tensor): Tensor => tensor(x.toTypedArray(), { shape: x.shape });
+
+/** All three directions of a convolution. */
+function checkAll(
+  on: Machine,
+  [x, kernel, cotangent]: readonly [Tensor, Tensor, Tensor],
+  attrs: ConvAttrs,
+  tolerance?: Tolerance,
+): void {
+  const first = attrs.dataFormat === 'channelsFirst';
+  const outputSize = first ? x.shape.slice(2) : x.shape.slice(1, -1);
+  check(on, 'conv', [x, kernel], attrs, tolerance);
+  check(on, 'convTranspose', [cotangent, kernel], { ...attrs, outputSize }, tolerance);
+  const kernelSize = kernel.shape.slice(0, -2);
+  check(on, 'convKernelGradient', [x, cotangent], { ...attrs, kernelSize }, tolerance);
+}
+
+/** Data with channels last, and how many filters each channel has (1). */
+interface Case {
+  readonly x: Shape;
+  readonly window: Shape;
+  readonly multiplier?: number;
+  readonly attrs?: ConvAttrs;
+}
+
+const cases: readonly Case[] = [
+  { x: [3, 13, 14, 16], window: [3, 3], attrs: { padding: 'same' } },
+  { x: [3, 12, 15, 12], window: [5, 5], attrs: { padding: 'same' } },
+  { x: [2, 9, 11, 7], window: [3, 2] },
+  { x: [2, 7, 7, 3], window: [3, 3], attrs: { padding: 'same' } },
+  { x: [2, 6, 5, 2], window: [4, 3], attrs: { padding: 'same' } },
+  { x: [2, 3, 3, 5], window: [3, 3] },
+  { x: [1, 2, 3, 9], window: [1, 1] },
+  { x: [2, 13, 12, 8], window: [3, 3], attrs: { strides: 2, padding: 'same' } },
+  { x: [2, 13, 17, 6], window: [2, 3], attrs: { strides: [3, 2] } },
+  { x: [2, 12, 9, 4], window: [2, 2], attrs: { strides: 3 } },
+  { x: [1, 12, 12, 10], window: [3, 3], attrs: { dilationRate: 2, padding: 'same' } },
+  { x: [1, 14, 13, 5], window: [3, 2], attrs: { strides: 2, dilationRate: [2, 3] } },
+  { x: [2, 10, 9, 4], window: [3, 3], multiplier: 2, attrs: { padding: 'same' } },
+  { x: [2, 9, 10, 5], window: [2, 3], multiplier: 3, attrs: { strides: 2, padding: 'same' } },
+  { x: [2, 8, 8, 4], window: [3, 3], multiplier: 5, attrs: { padding: 'same' } },
+  { x: [2, 40, 8], window: [4], attrs: { padding: 'causal' } },
+  { x: [2, 41, 6], window: [3], multiplier: 2, attrs: { strides: 2, padding: 'same' } },
+];
+
+const complete = cases.map((c) => ({ multiplier: 1, attrs: {}, ...c }));
+
+describe.each(complete)('$x with $window, $multiplier filters, $attrs', (c) => {
+  const channels = c.x[c.x.length - 1];
+  const attrs = { ...c.attrs, groups: channels };
+  const first = { ...attrs, dataFormat: 'channelsFirst' } as const;
+  const x = whole(c.x);
+  const kernel = whole([...c.window, 1, channels * c.multiplier]);
+  const cotangent = whole(ops.conv(x, kernel, attrs).shape);
+
+  test('channels last', () => checkAll(machine, [x, kernel, cotangent], attrs));
+
+  test('channels first', () => {
+    const data = [contiguous(planes(x)), kernel, contiguous(planes(cotangent))] as const;
+    checkAll(machine, data, first);
+  });
+
+  test('strided data and kernel', () => {
+    const turned = [...kernel.shape.keys()].reverse();
+    const strided = contiguous(kernel.transpose(turned)).transpose(turned);
+    checkAll(machine, [planes(x), strided, planes(cotangent)], first);
+  });
+});
+
+test.each(['channelsLast', 'channelsFirst'] as const)('real numbers, %s', (dataFormat) => {
+  const last = [real([4, 28, 27, 10]), real([5, 5, 1, 10]), real([4, 28, 27, 10])] as const;
+  const [x, kernel, cotangent] = last;
+  const data =
+    dataFormat === 'channelsLast' ? last : ([planes(x), kernel, planes(cotangent)] as const);
+  const attrs = { groups: 10, padding: 'same', dataFormat } as const;
+  // Sums of 25 products, and of 3000 for the kernel, whose size is about 18.
+  checkAll(machine, data, attrs, { relative: 1e-6, absolute: 1e-5 });
+  checkAll(plain, data, attrs, { relative: 1e-6, absolute: 1e-5 });
+});
+
+describe.each([1, 2])('what follows the sums, with multiplier %i', (multiplier) => {
+  const activations = {
+    relu: (y: Tensor) => y.relu(),
+    tanh: (y: Tensor) => y.tanh(),
+    sigmoid: (y: Tensor) => y.sigmoid(),
+  };
+  const filters = 6 * multiplier;
+  const [x, kernel, b] = [real([2, 7, 9, 6]), real([3, 3, 1, filters]), real([filters])];
+
+  test.each(['channelsLast', 'channelsFirst'] as const)('%s', (dataFormat) => {
+    // Every second element: a bias may be strided too.
+    const block = machine.heap.allocate(8 * filters);
+    const view = machine.heap.view('float32', block.address, 2 * filters).fill(NaN);
+    b.toTypedArray().forEach((value, i) => (view[2 * i] = value));
+    const bias: Operand = {
+      ...{ dtype: 'float32', shape: [filters], strides: [2], size: filters, contiguous: false },
+      address: block.address,
+    };
+    const attrs = { padding: 'same', dataFormat, groups: 6 } as const;
+    const last = dataFormat === 'channelsLast';
+    const data = last ? x : contiguous(planes(x));
+    const sums = ops.conv(data, kernel, attrs);
+    for (const added of [true, false]) {
+      const before = added ? sums.add(last ? b : b.reshape([filters, 1, 1])) : sums;
+      for (const activation of ['relu', 'tanh', 'sigmoid', null] as const) {
+        const epilogue = { bias: added ? bias : null, activation };
+        const [actual] = onHeap(machine, 'conv', [data, kernel], attrs, { epilogue }) ?? [];
+        const expected = activation === null ? before : activations[activation](before);
+        const wanted = { shape: expected.shape, data: expected.toTypedArray() };
+        assertClose(`${activation}`, actual, wanted, { relative: 2e-6, absolute: 2e-6 });
+      }
+    }
+  });
+});
+
+test.each(['channelsLast', 'channelsFirst'] as const)(
+  'an infinity reaches only the windows it is in, %s',
+  (dataFormat) => {
+    const data = whole([2, 7, 6, 4]).toTypedArray();
+    data[4 * 5] = Infinity;
+    data[data.length - 1] = NaN;
+    const x = tensor(data, { shape: [2, 7, 6, 4] });
+    const [kernel, cotangent] = [whole([2, 3, 1, 4]).abs().add(1), whole([2, 6, 4, 4])];
+    const last = dataFormat === 'channelsLast';
+    const operands = [
+      last ? x : contiguous(planes(x)),
+      kernel,
+      last ? cotangent : contiguous(planes(cotangent)),
+    ] as const;
+    checkAll(machine, operands, { groups: 4, dataFormat });
+  },
+);
+
+describe('which kernels are chosen', () => {
+  const operand = (shape: Shape): Operand => {
+    const { strides, size } = zeros(shape);
+    return { dtype: 'float32', shape, strides, size, contiguous: true, address: 64 };
+  };
+  const context = { threads: 1, scratch: () => 64, mayFault: () => true };
+
+  /** Those of a convolution of eight channels and of the gradient for its kernel. */
+  function names(dataFormat: 'channelsLast' | 'channelsFirst', multiplier: number): string[] {
+    const last = dataFormat === 'channelsLast';
+    const [x, y, kernel] = [
+      operand(last ? [1, 5, 6, 8] : [1, 8, 5, 6]),
+      operand(last ? [1, 3, 4, 8 * multiplier] : [1, 8 * multiplier, 3, 4]),
+      operand([3, 3, 1, 8 * multiplier]),
+    ];
+    const attrs = { dataFormat, groups: 8 };
+    const forward = { inputs: [x, kernel], outputs: [y], attrs, epilogue: null };
+    const gradient = { ...forward, inputs: [x, y], outputs: [kernel] };
+    const commands = [
+      convLowerings.conv?.(forward, context),
+      convLowerings.convKernelGradient?.(
+        { ...gradient, attrs: { ...attrs, kernelSize: [3, 3] } },
+        context,
+      ),
+    ];
+    return commands.map((list) => list?.at(-1)?.kernel.name ?? 'none');
+  }
+
+  test('across the channels where they are neighbours, else along the rows', () => {
+    const across = ['convDepthwisePixelsF32', 'convDepthwisePixelsGradientF32'];
+    const along = ['convDepthwisePlanesF32', 'convDepthwisePlanesGradientF32'];
+    expect(names('channelsLast', 1)).toEqual(across);
+    expect(names('channelsFirst', 1)).toEqual(along);
+    expect(names('channelsLast', 2)).toEqual([across[0], along[1]]);
+    expect(names('channelsFirst', 3)).toEqual(along);
+  });
+
+  test('products of matrices for many filters to a channel', () => {
+    expect(names('channelsLast', 4)).toEqual(['convCorrelateF32', 'convWriteKernelF32']);
+  });
+});
