@@ -173,7 +173,7 @@ export const depthwisePixels = kernel(
     const [h, w, c, tap] = ['i32', 'i32', 'i32', 'i32'].map(() => f.local('i32'));
     const [from, to, filter] = [f.local('i32'), f.local('i32'), f.local('i32')];
     const [source, target, weights, rowAt] = ['i32', 'i32', 'i32', 'i32'].map(() => f.local('i32'));
-    // Whether pixels lie in memory as they are staged, and results as they are computed.
+    // Whether pixels lie in memory as they are staged, and whether results can be written to where they belong.
     const plainX = f.local(
       'i32',
       i32.and(
@@ -184,10 +184,14 @@ export const depthwisePixels = kernel(
     const plainY = f.local(
       'i32',
       i32.and(
-        i32.eq(i32.mul(args.yChannel, filters), i32.const(4)),
-        i32.and(i32.eq(args.yColumn, weightStep), i32.eq(bytes(groups), weightStep)),
+        i32.and(
+          i32.eq(i32.mul(args.yChannel, filters), i32.const(4)),
+          i32.eq(bytes(groups), weightStep),
+        ),
+        i32.or(i32.eq(args.yColumn, weightStep), i32.eqz(args.activation)),
       ),
     );
+    const toStep = f.local('i32', select(args.yColumn, weightStep, plainY));
     f.do(memory.fill(staged, zero, args.tapsAt));
     writeTaps(f, args, taps);
     // writeTaps counts pixels of 4 bytes; the taps of further planes are those of the plane before, a plane further.
@@ -241,7 +245,7 @@ export const depthwisePixels = kernel(
               tapsEnd,
               i32.add(weights, at),
             ] as const;
-            f.do(call(run, ...operands, weightStep, i32.add(to, at), weightStep, outWidth));
+            f.do(call(run, ...operands, weightStep, i32.add(to, at), toStep, outWidth));
             f.increment(c, channelCount);
           };
           f.while(i32.gt_s(rest(), i32.const(4)), () => some(eight, 8));

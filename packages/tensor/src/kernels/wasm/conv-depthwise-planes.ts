@@ -68,6 +68,41 @@ function defineRows(
 const copyRows = (m: ModuleBuilder, shared: SharedFunctions): RowsFunction =>
   shared.once('convCopyRowsF32', () => defineRows(m, 'convCopyRowsF32', (x) => x));
 
+/** (from, first, second, count): takes a row apart, its elements in turn to two places. */
+function splitRow(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32'], 'void'> {
+  return shared.once('convSplitRowF32', () =>
+    m.function(
+      'convSplitRowF32',
+      ['i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, from, first, second, count) => {
+        const [a, b] = [f.local('v128'), f.local('v128')];
+        f.while(i32.ge_s(count, i32.const(8)), () => {
+          f.set(a, v128.load(from));
+          f.set(b, v128.load(from, 16));
+          f.do(v128.store(first, shuffle32(a, b, [0, 2, 4, 6])));
+          f.do(v128.store(second, shuffle32(a, b, [1, 3, 5, 7])));
+          f.increment(from, 32);
+          f.increment(first, 16);
+          f.increment(second, 16);
+          f.increment(count, -8);
+        });
+        f.while(i32.gt_s(count, i32.const(0)), () => {
+          f.do(f32.store(first, f32.load(from)));
+          f.if(i32.gt_s(count, i32.const(1)), () => f.do(f32.store(second, f32.load(from, 4))));
+          f.increment(from, 8);
+          f.increment(first, 4);
+          f.increment(second, 4);
+          f.increment(count, -2);
+        });
+      },
+    ),
+  );
+}
+
 /** (from, taps, tapsEnd, weights, to, count): y[p] for `count` neighbours, rounded up to whole runs; tap by tap. */
 function addTaps(
   m: ModuleBuilder,
@@ -108,29 +143,57 @@ type Arguments = Readonly<Record<keyof typeof correlateFields, Local<'i32'>>>;
 const inRows = (column: Expr<'i32'>, width: Expr<'i32'>): Expr<'i32'> =>
   i32.and(i32.eq(column, i32.const(4)), i32.ge_s(width, i32.const(4)));
 
-/** Stages the channels of one group as `stageGroup` does, faster where rows are copied as they are. */
+/** Stages the channels of one group as `stageGroup` does, faster where rows are copied as they are or every other element. */
 function stagePlanes(
   f: FunctionBuilder,
   args: Arguments,
   context: KernelContext,
   { image, group, staged }: { readonly [K in 'image' | 'group' | 'staged']: Local<'i32'> },
 ): void {
-  const copy = copyRows(context.m, context.shared);
-  const onePhase = i32.eq(i32.mul(args.phaseRows, args.phaseColumns), i32.const(1));
-  const c = f.local('i32');
+  const [copy, split] = [copyRows(context.m, context.shared), splitRow(context.m, context.shared)];
+  const { inHeight, inWidth, padTop, padLeft, phaseRows, phaseColumns } = args;
+  const [c, h, row, from, to] = Array.from({ length: 5 }, () => f.local('i32'));
+  const [zero, one, two] = [i32.const(0), i32.const(1), i32.const(2)];
+  const wide = f.local('i32', bytes(args.stagedWidth));
+  const phase = f.local('i32', i32.mul(args.stagedHeight, wide));
+  const eachChannel = (body: () => void): void => {
+    f.for(c, zero, args.channels, 1, () => {
+      const channel = i32.mul(i32.add(i32.mul(group, args.channels), c), args.xChannel);
+      f.set(from, sum(args.x, i32.mul(image, args.xImage), channel));
+      f.set(to, i32.add(staged, i32.mul(c, channelBytes(args))));
+      body();
+    });
+  };
+  const quick = inRows(args.xColumn, inWidth);
   f.if(
-    i32.and(onePhase, inRows(args.xColumn, args.inWidth)),
+    i32.and(quick, i32.eq(i32.mul(phaseRows, phaseColumns), one)),
     () => {
-      const wide = f.local('i32', bytes(args.stagedWidth));
-      const corner = f.local('i32', sum(staged, product(args.padTop, wide), bytes(args.padLeft)));
-      f.for(c, i32.const(0), args.channels, 1, () => {
-        const channel = i32.mul(i32.add(i32.mul(group, args.channels), c), args.xChannel);
-        const from = sum(args.x, i32.mul(image, args.xImage), channel);
-        const to = i32.add(corner, i32.mul(c, channelBytes(args)));
-        f.do(call(copy, from, args.xRow, to, wide, args.inHeight, args.inWidth, f32.const(0)));
+      eachChannel(() => {
+        f.set(to, sum(to, i32.mul(padTop, wide), bytes(padLeft)));
+        f.do(call(copy, from, args.xRow, to, wide, inHeight, inWidth, f32.const(0)));
       });
     },
-    () => stageGroup(f, args, context, image, group, staged),
+    () => {
+      f.if(
+        i32.and(quick, i32.eq(phaseColumns, two)),
+        () => {
+          // Columns w and w + 1 go to the phases (w + padLeft) mod 2 and (w + 1 + padLeft) mod 2.
+          const place = (padding: Expr<'i32'>): Expr<'i32'> =>
+            i32.add(i32.mul(i32.and(padding, one), phase), bytes(i32.shr_u(padding, one)));
+          eachChannel(() => {
+            f.for(h, zero, inHeight, 1, () => {
+              f.set(row, i32.add(h, padTop));
+              const phaseRow = product(i32.rem_s(row, phaseRows), two, phase);
+              f.set(row, sum(to, phaseRow, i32.mul(i32.div_s(row, phaseRows), wide)));
+              const [first, second] = [padLeft, i32.add(padLeft, one)].map(place);
+              f.do(call(split, from, i32.add(row, first), i32.add(row, second), inWidth));
+              f.increment(from, args.xRow);
+            });
+          });
+        },
+        () => stageGroup(f, args, context, image, group, staged),
+      );
+    },
   );
 }
 
