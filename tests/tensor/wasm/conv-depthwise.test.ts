@@ -89,6 +89,16 @@ const cases: readonly Case[] = [
   { x: [2, 9, 10, 5], window: [2, 3], multiplier: 3, attrs: { strides: 2, padding: 'same' } },
   { x: [2, 8, 8, 4], window: [3, 3], multiplier: 5, attrs: { padding: 'same' } },
   { x: [2, 40, 8], window: [4], attrs: { padding: 'causal' } },
+  // Large enough to be shared among threads.
+  { x: [1, 50, 31, 9], window: [3, 3], attrs: { padding: 'same' } },
+  { x: [3, 45, 44, 9], window: [5, 5], attrs: { strides: 2, padding: 'same' } },
+  { x: [2, 26, 25, 5], window: [3, 3], multiplier: 2, attrs: { padding: 'same' } },
+  {
+    x: [6, 40, 21, 5],
+    window: [3, 3],
+    multiplier: 3,
+    attrs: { strides: [1, 2], dilationRate: [2, 1] },
+  },
   { x: [2, 41, 6], window: [3], multiplier: 2, attrs: { strides: 2, padding: 'same' } },
 ];
 

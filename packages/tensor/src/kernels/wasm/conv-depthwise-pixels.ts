@@ -7,11 +7,11 @@
  * An image is copied among zeros first, so that no tap needs a test for the edges; strides and dilation are steps between
  * pixels. Where the channels end within a vector, its last lanes take up what follows them, and are thrown away. With more than
  * one filter to a channel the image is gone through for each; in a transposed convolution the pixels of each filter's share are
- * staged side by side, and the sum is over them too. Threads share the images, or for w̄ the vectors of channels.
+ * staged side by side, and the sum is over them too. Threads share the rows of all images, or for w̄ the vectors of channels.
  */
 import { call, type FunctionRef, type ModuleBuilder } from './assembler.js';
 import type { Expr } from './code.js';
-import { bytes, ceilDiv, copyRow, eachOfPart, finishRow, product, sum } from './conv-copy.js';
+import { bytes, ceilDiv, copyRow, finishRow, minimum, product, sum } from './conv-copy.js';
 import { correlateFields, writeTaps } from './conv-correlate.js';
 import { SUMS } from './conv-depthwise-planes.js';
 import { f32, i32, memory, select } from './instructions.js';
@@ -154,9 +154,14 @@ function pixelRow(m: ModuleBuilder, shared: SharedFunctions, vectors: 1 | 2): Pi
  */
 export const depthwisePixels = kernel(
   'convDepthwisePixelsF32',
-  { ...correlateFields, positionRows: 'i32', positionColumns: 'i32' },
-  (f, args, context) => {
-    const { m, shared, part } = context;
+  {
+    ...correlateFields,
+    positionRows: 'i32',
+    positionColumns: 'i32',
+    /** How many rows of the image a row of the result is made of, with those between the taps. */
+    reach: 'i32',
+  },
+  (f, args, { m, shared, part, parts }) => {
     const [copy, finish] = [copyRow(m, shared), finishRow(m, shared)];
     const [eight, four] = [pixelRow(m, shared, 2), pixelRow(m, shared, 1)];
     const zero = i32.const(0);
@@ -202,10 +207,26 @@ export const depthwisePixels = kernel(
       f.do(i32.store(tap, i32.add(bytes(groups), i32.load(i32.sub(tap, bytes(tapCount))))));
     });
     const step = f.local('i32', i32.mul(args.positionColumns, pixel));
-    eachOfPart(f, args.images, context, (image) => {
-      f.set(from, i32.add(args.x, i32.mul(image, args.xImage)));
-      f.set(to, sum(staged, i32.mul(args.padTop, stagedRow), i32.mul(args.padLeft, pixel)));
-      f.for(h, zero, args.inHeight, 1, () => {
+    const share = (p: Expr<'i32'>): Expr<'i32'> =>
+      i32.div_s(product(args.images, args.outHeight, p), parts);
+    const line = f.local('i32', share(part));
+    const end = f.local('i32', share(i32.add(part, i32.const(1))));
+    const [image, top, bottom] = [f.local('i32'), f.local('i32'), f.local('i32')];
+    const [firstRow, endRow] = [f.local('i32'), f.local('i32')];
+    f.while(i32.lt_s(line, end), () => {
+      // The part's rows of the next image, and the rows of that image which they need.
+      f.set(image, i32.div_s(line, args.outHeight));
+      f.set(top, i32.rem_s(line, args.outHeight));
+      f.set(bottom, minimum(args.outHeight, sum(top, i32.sub(end, line))));
+      f.increment(line, i32.sub(bottom, top));
+      f.set(firstRow, i32.sub(i32.mul(top, args.positionRows), args.padTop));
+      f.set(firstRow, select(firstRow, zero, i32.gt_s(firstRow, zero)));
+      const lastRow = i32.mul(i32.sub(bottom, i32.const(1)), args.positionRows);
+      f.set(endRow, minimum(args.inHeight, sum(lastRow, i32.sub(args.reach, args.padTop))));
+      f.set(from, sum(args.x, i32.mul(image, args.xImage), i32.mul(firstRow, args.xRow)));
+      const above = i32.mul(i32.add(args.padTop, firstRow), stagedRow);
+      f.set(to, sum(staged, above, i32.mul(args.padLeft, pixel)));
+      f.for(h, firstRow, endRow, 1, () => {
         const unit = i32.const(4);
         f.if(
           plainX,
@@ -227,9 +248,9 @@ export const depthwisePixels = kernel(
         f.increment(from, args.xRow);
         f.increment(to, stagedRow);
       });
-      f.set(from, staged);
-      f.set(rowAt, i32.add(args.y, i32.mul(image, args.yImage)));
-      f.for(h, zero, args.outHeight, 1, () => {
+      f.set(from, i32.add(staged, product(top, args.positionRows, stagedRow)));
+      f.set(rowAt, sum(args.y, i32.mul(image, args.yImage), i32.mul(top, args.yRow)));
+      f.for(h, top, bottom, 1, () => {
         f.set(weights, args.panels);
         f.for(filter, zero, filters, 1, () => {
           f.set(target, i32.add(rowAt, i32.mul(filter, args.yChannel)));

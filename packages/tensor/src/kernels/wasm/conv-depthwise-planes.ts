@@ -7,7 +7,7 @@
  * A plane is staged as for `correlate`: padded with zeros, strides undone. Then the outputs of all rows are one run of the staged
  * plane, with some in between that nobody wants: where a row ends and the next has not begun. They are computed and left out.
  * With more than one filter to a channel the planes are gone through for each; in a transposed convolution the sum is over the
- * planes of the filters too. Threads share the images, or for w̄ the channels.
+ * planes of the filters too. Threads share the planes, or for w̄ the channels.
  */
 import {
   call,
@@ -223,7 +223,7 @@ export const depthwisePlanes = kernel(
     const panel = f.local('i32', product(args.channels, tapCount, i32.const(4 * rows)));
     const perGroup = f.local('i32', ceilDiv(args.filters, i32.const(rows)));
     const count = f.local('i32', i32.mul(args.outHeight, args.stagedWidth));
-    const [group, filter, tap, to, place] = Array.from({ length: 5 }, () => f.local('i32'));
+    const [image, group, filter, tap, to, place] = Array.from({ length: 6 }, () => f.local('i32'));
     const [weights, from, value] = [f.local('i32'), f.local('i32'), f.local('f32')];
     const quick = f.local(
       'i32',
@@ -239,32 +239,32 @@ export const depthwisePlanes = kernel(
     f.for(tap, i32.add(taps, bytes(tapCount)), tapsEnd, 4, () => {
       f.do(i32.store(tap, i32.add(channel, i32.load(i32.sub(tap, bytes(tapCount))))));
     });
-    eachOfPart(f, args.images, context, (image) => {
-      f.for(group, zero, args.groups, 1, () => {
-        stagePlanes(f, args, context, { image, group, staged });
-        f.for(filter, zero, args.filters, 1, () => {
-          const index = i32.add(i32.mul(group, perGroup), i32.div_s(filter, i32.const(rows)));
-          const within = bytes(i32.rem_s(filter, i32.const(rows)));
-          f.set(weights, sum(args.panels, i32.mul(index, panel), within));
-          f.set(from, i32.add(result, i32.mul(filter, args.resultStep)));
-          f.do(call(add, staged, taps, tapsEnd, weights, from, count));
-          f.if(quick, () => {
-            f.set(place, i32.add(i32.mul(group, args.filters), filter));
-            f.set(to, sum(args.y, i32.mul(image, args.yImage), i32.mul(place, args.yChannel)));
-            f.set(value, f32.const(0));
-            f.if(args.bias, () =>
-              f.set(value, f32.load(i32.add(args.bias, i32.mul(place, args.biasStep)))),
-            );
-            const operands = [from, args.resultRow, to, args.yRow, args.outHeight] as const;
-            f.if(
-              args.activation,
-              () => f.do(call(rectifiers, ...operands, args.outWidth, value)),
-              () => f.do(call(finishers, ...operands, args.outWidth, value)),
-            );
-          });
+    eachOfPart(f, i32.mul(args.images, args.groups), context, (plane) => {
+      f.set(image, i32.div_s(plane, args.groups));
+      f.set(group, i32.rem_s(plane, args.groups));
+      stagePlanes(f, args, context, { image, group, staged });
+      f.for(filter, zero, args.filters, 1, () => {
+        const index = i32.add(i32.mul(group, perGroup), i32.div_s(filter, i32.const(rows)));
+        const within = bytes(i32.rem_s(filter, i32.const(rows)));
+        f.set(weights, sum(args.panels, i32.mul(index, panel), within));
+        f.set(from, i32.add(result, i32.mul(filter, args.resultStep)));
+        f.do(call(add, staged, taps, tapsEnd, weights, from, count));
+        f.if(quick, () => {
+          f.set(place, i32.add(i32.mul(group, args.filters), filter));
+          f.set(to, sum(args.y, i32.mul(image, args.yImage), i32.mul(place, args.yChannel)));
+          f.set(value, f32.const(0));
+          f.if(args.bias, () =>
+            f.set(value, f32.load(i32.add(args.bias, i32.mul(place, args.biasStep)))),
+          );
+          const operands = [from, args.resultRow, to, args.yRow, args.outHeight] as const;
+          f.if(
+            args.activation,
+            () => f.do(call(rectifiers, ...operands, args.outWidth, value)),
+            () => f.do(call(finishers, ...operands, args.outWidth, value)),
+          );
         });
-        f.if(i32.eqz(quick), () => finishGroup(f, args, context, image, group, result));
       });
+      f.if(i32.eqz(quick), () => finishGroup(f, args, context, image, group, result));
     });
   },
 );

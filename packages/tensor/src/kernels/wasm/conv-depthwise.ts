@@ -108,6 +108,7 @@ function pixelCommands(c: Correlation, context: LoweringContext): Command[] {
   const args = {
     ...{ ...place, stagedHeight, stagedWidth, phaseRows: 1, phaseColumns: 1 },
     ...{ positionRows: rows.phases, positionColumns: columns.phases },
+    reach: Math.max(rows.start, rows.start + (rows.taps - 1) * rows.step) + 1,
     ...{ panels, scratch, partBytes, tapsAt, panelAt: resultAt, resultAt, resultStep: pitch },
     ...{ blockChannels: channels, resultRow: columns.positions * pitch },
   };
