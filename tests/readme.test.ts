@@ -52,6 +52,12 @@ test('the layer of a user has at most twenty lines, trains and is summed up', as
   expect(printed).toContain('gate (Gate)');
 }, 30_000);
 
+test('the compiled step finds the weights', async () => {
+  const [, a, b] = /\[ ([\d.]+), ([\d.]+) \]/.exec(await output(programWith('compile('))) ?? [];
+  expect(Number(a)).toBeCloseTo(1, 3);
+  expect(Number(b)).toBeCloseTo(2, 3);
+}, 30_000);
+
 test('there is no program that these tests do not run', () => {
-  expect(programs).toHaveLength(3);
+  expect(programs).toHaveLength(4);
 });

@@ -6,7 +6,7 @@ import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { ratioChart } from './chart.js';
 import { UsageError, chosen, readOptions, usage, type Options } from './options.js';
 import { allPeers, type PeerSpec } from './peers.js';
-import { peakRate } from './peers/tapegrad-engine.js';
+import { peakRates } from 'tapegrad';
 import { ratiosOf, type RowRatios } from './ratios.js';
 import { groupsOf, type Group, type Row } from './rows.js';
 import { measureGroup, type Effort, type Results } from './runner.js';
@@ -33,8 +33,8 @@ interface Machine {
   readonly peak?: number;
 }
 
-async function machine(): Promise<Machine> {
-  const peak = await peakRate();
+function machine(): Machine {
+  const peak = peakRates();
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
@@ -42,7 +42,7 @@ async function machine(): Promise<Machine> {
     platform: `${platform()} ${release()} ${arch()}`,
     node: process.version,
     date: new Date().toISOString(),
-    ...(peak === null ? {} : { peak }),
+    ...(peak === null ? {} : { peak: peak.gflops }),
   };
 }
 
@@ -89,7 +89,7 @@ async function bench(options: Options): Promise<void> {
   );
   const versions: Record<string, Record<string, string>> = {};
   const measured: Record<string, Results> = {};
-  const here = await machine();
+  const here = machine();
 
   console.log(listed(here));
   console.log(`Threads: ${threads}; medians of ${rounds} rounds of ${effort.round} s.\n`);

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { hasThreads, whyNot, type Mode } from './peers/tapegrad-engine.js';
+import { whyNot, type Mode } from './peers/tapegrad-engine.js';
 
 export interface PeerSpec {
   readonly name: string;
@@ -50,7 +50,6 @@ function tapegrad(name: string, threads: number, mode: Mode): PeerSpec {
 function tapegradThreads(threads: number): PeerSpec {
   const cores = availableParallelism();
   const spec = tapegrad('tapegrad-threads', cores, 'default');
-  if (!hasThreads()) return { ...spec, missing: 'this build of tapegrad has one thread' };
   return cores === threads ? { ...spec, missing: `'tapegrad' has all ${cores} cores` } : spec;
 }
 

@@ -222,7 +222,7 @@ async function main(
   { regressorSteps, lstmSteps, mode, threads, svg }: Settings,
   collect: () => void,
 ): Promise<void> {
-  const { compileOptions, versions } = await start(mode, threads);
+  const { compileOptions, versions } = start(mode, threads);
   console.log(
     Object.entries(versions)
       .map((part) => part.join(' '))

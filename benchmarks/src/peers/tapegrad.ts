@@ -51,7 +51,7 @@ import type {
 import { serve, threads } from '../worker.js';
 import { start, type Mode, type Step } from './tapegrad-engine.js';
 
-const engine = await start((process.argv[2] ?? 'default') as Mode, threads);
+const engine = start((process.argv[2] ?? 'default') as Mode, threads);
 
 const made = ({ values, shape }: { values: Float32Array; shape: readonly number[] }): Tensor =>
   tensor(values, { shape: [...shape] });

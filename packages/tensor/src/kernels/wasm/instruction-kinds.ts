@@ -69,6 +69,18 @@ export function memoryArgument(align: number, offset: number): number[] {
   return [...unsigned(align), ...unsigned(offset)];
 }
 
+/** `make`, with what it has made kept: kernels ask for the same few constants and offsets thousands of times. */
+export function remembered<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
+}
+
 /** Reads at address + offset (bytes). The alignment is a promise only to atomic instructions. */
 export function load<T extends ValType>(
   name: string,
@@ -77,13 +89,10 @@ export function load<T extends ValType>(
   type: T,
   prefix: number | null = null,
 ): (address: Expr<'i32'>, offset?: number) => Expr<T> {
-  return (address: Expr<'i32'>, offset = 0): Expr<T> =>
-    plain(
-      name,
-      [...opcode(prefix, code), ...memoryArgument(align, offset)],
-      ['i32'],
-      type,
-    )(address);
+  const at = remembered((offset: number) =>
+    plain(name, [...opcode(prefix, code), ...memoryArgument(align, offset)], ['i32'], type),
+  );
+  return (address, offset = 0) => at(offset)(address);
 }
 
 /** Writes at address + offset (bytes). */
@@ -94,13 +103,10 @@ export function store<T extends ValType>(
   type: T,
   prefix: number | null = null,
 ): (address: Expr<'i32'>, value: Expr<T>, offset?: number) => Expr<'void'> {
-  return (address: Expr<'i32'>, value: Expr<T>, offset = 0): Expr<'void'> =>
-    plain(
-      name,
-      [...opcode(prefix, code), ...memoryArgument(align, offset)],
-      ['i32', type],
-      'void',
-    )(address, value);
+  const at = remembered((offset: number) =>
+    plain(name, [...opcode(prefix, code), ...memoryArgument(align, offset)], ['i32', type], 'void'),
+  );
+  return (address, value, offset = 0) => at(offset)(address, value);
 }
 
 export function extract<T extends ValType>(

@@ -15,12 +15,13 @@ import {
   memoryArgument,
   opcode,
   plain,
+  remembered,
   store,
   unary,
 } from './instruction-kinds.js';
 
 export const i32 = {
-  const: (value: number): Expr<'i32'> => constant('i32.const', 0x41, signed32(value), 'i32'),
+  const: remembered((value: number) => constant('i32.const', 0x41, signed32(value), 'i32')),
   load: load('i32.load', 0x28, 2, 'i32'),
   load8_u: load('i32.load8_u', 0x2d, 0, 'i32'),
   store: store('i32.store', 0x36, 2, 'i32'),

@@ -12,11 +12,13 @@ import {
 } from './module.js';
 import { Heap, MAXIMUM_PAGES } from './heap.js';
 import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
-import { ModuleBuilder } from './assembler.js';
+import { ModuleBuilder, type MemoryType } from './assembler.js';
 import { drop } from './instructions.js';
 import { f32x4, v128 } from './simd.js';
 
 const INITIAL_PAGES = 256;
+/** With less room than 64 MiB the TypeScript kernels, which need no room of their own, do better. */
+const LEAST_MAXIMUM_PAGES = 1024;
 
 /** What may be used of WebAssembly. */
 export interface Features {
@@ -73,7 +75,7 @@ function hasSharedMemory(): boolean {
  */
 export function createMachine(features: Features): Machine {
   const type = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: features.shared };
-  const memory = new WebAssembly.Memory(type);
+  const { memory, maximum } = reserve(type);
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const modules: WebAssembly.Module[] = [];
   const numbers = new Map<Kernel, number>();
@@ -86,7 +88,7 @@ export function createMachine(features: Features): Machine {
   const runtime = instantiate(buildRuntime(type));
   return {
     features,
-    heap: new Heap(memory, HEAP_BASE),
+    heap: new Heap(memory, HEAP_BASE, maximum),
     exports: exportsOf(runtime, features.shared),
     modules,
     numbersOf: (kernels) => {
@@ -100,6 +102,17 @@ export function createMachine(features: Features): Machine {
       return numbers;
     },
   };
+}
+
+/** A memory with as much room to grow as the platform grants: phones and 32-bit systems have less of it. */
+function reserve(type: MemoryType): { memory: WebAssembly.Memory; maximum: number } {
+  for (let { maximum } = type; ; maximum >>= 1) {
+    try {
+      return { memory: new WebAssembly.Memory({ ...type, maximum }), maximum };
+    } catch (error) {
+      if (!(error instanceof RangeError) || maximum <= LEAST_MAXIMUM_PAGES) throw error;
+    }
+  }
 }
 
 /** The functions that an instance offers. Without shared memory nobody waits for work. */
