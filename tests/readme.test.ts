@@ -53,7 +53,8 @@ test('the layer of a user has at most twenty lines, trains and is summed up', as
 }, 30_000);
 
 test('the compiled step finds the weights', async () => {
-  const [, a, b] = /\[ ([\d.]+), ([\d.]+) \]/.exec(await output(programWith('compile('))) ?? [];
+  const [, a, b] =
+    /\[ ([\d.]+), ([\d.]+) \]/.exec(await output(programWith('const step = compile('))) ?? [];
   expect(Number(a)).toBeCloseTo(1, 3);
   expect(Number(b)).toBeCloseTo(2, 3);
 }, 30_000);

@@ -1,6 +1,6 @@
 /** Programs of one's own for tests, on a machine of their own. */
 import { type Tensor, type TensorType } from '@tapegrad/tensor';
-import { i32 } from '../../packages/tensor/src/kernels/wasm/instructions.js';
+import { i32 } from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import { command, kernel } from '../../packages/tensor/src/kernels/wasm/kernel.js';
 import {
   commandBytes,

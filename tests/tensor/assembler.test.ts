@@ -5,7 +5,7 @@ import {
   ModuleBuilder,
   call,
   type FunctionBuilder,
-} from '../../packages/tensor/src/kernels/wasm/assembler.js';
+} from '../../packages/tensor/src/kernels/wasm/assembler/assembler.js';
 import {
   AssemblerError,
   signed,
@@ -13,8 +13,8 @@ import {
   type Expr,
   type ResultType,
   type ValType,
-} from '../../packages/tensor/src/kernels/wasm/code.js';
-import * as scalars from '../../packages/tensor/src/kernels/wasm/instructions.js';
+} from '../../packages/tensor/src/kernels/wasm/assembler/code.js';
+import * as scalars from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import {
   drop,
   f32,
@@ -23,8 +23,8 @@ import {
   i64,
   memory,
   select,
-} from '../../packages/tensor/src/kernels/wasm/instructions.js';
-import * as vectors from '../../packages/tensor/src/kernels/wasm/simd.js';
+} from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
+import * as vectors from '../../packages/tensor/src/kernels/wasm/assembler/simd.js';
 import {
   f32x4,
   f64x2,
@@ -32,7 +32,7 @@ import {
   i8x16,
   shuffle32,
   v128,
-} from '../../packages/tensor/src/kernels/wasm/simd.js';
+} from '../../packages/tensor/src/kernels/wasm/assembler/simd.js';
 import { detectFeatures } from '../../packages/tensor/src/kernels/wasm/machine.js';
 
 const PAGE = { initial: 1, maximum: 1, shared: false };

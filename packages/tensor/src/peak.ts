@@ -2,7 +2,7 @@
  * What our kernels can do at best on this machine: the figures that others are compared with.
  */
 import { currentEngine, type Engine } from './backend.js';
-import { PEAK_BYTES, peakCommand } from './kernels/wasm/gemm-micro.js';
+import { PEAK_BYTES, peakCommand } from './kernels/wasm/gemm/micro.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 
 /** The limits of one thread. */

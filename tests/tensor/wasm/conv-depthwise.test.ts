@@ -1,6 +1,6 @@
 /** Depthwise convolution and its gradients on the WebAssembly kernels against the TypeScript kernels. */
 import { ops, tensor, zeros, type OpName, type Shape, type Tensor } from '@tapegrad/tensor';
-import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv.js';
+import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv/conv.js';
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import { detectFeatures, type Machine } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';

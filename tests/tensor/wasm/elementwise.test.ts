@@ -2,14 +2,14 @@ import { ops, specs, tensor, type DType, type OpName, type Tensor } from '@tapeg
 import {
   elementwiseKernels,
   elementwiseLowerings,
-} from '../../../packages/tensor/src/kernels/wasm/elementwise.js';
+} from '../../../packages/tensor/src/kernels/wasm/elementwise/elementwise.js';
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import {
   commandBytes,
   detectFeatures,
   writeCommands,
 } from '../../../packages/tensor/src/kernels/wasm/machine.js';
-import { movementKernels } from '../../../packages/tensor/src/kernels/wasm/movement.js';
+import { movementKernels } from '../../../packages/tensor/src/kernels/wasm/movement/movement.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 
 const kernels = [...elementwiseKernels, ...movementKernels];

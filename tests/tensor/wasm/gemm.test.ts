@@ -1,8 +1,8 @@
 /** Matrix products on the WebAssembly kernels against the TypeScript kernels. */
 import { ops, tensor, type DType, type Shape, type Tensor } from '@tapegrad/tensor';
 import type { Epilogue, Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
-import { gemmKernels } from '../../../packages/tensor/src/kernels/wasm/gemm.js';
-import { PEAK_BYTES, peakCommand } from '../../../packages/tensor/src/kernels/wasm/gemm-micro.js';
+import { gemmKernels } from '../../../packages/tensor/src/kernels/wasm/gemm/gemm.js';
+import { PEAK_BYTES, peakCommand } from '../../../packages/tensor/src/kernels/wasm/gemm/micro.js';
 import {
   commandBytes,
   detectFeatures,

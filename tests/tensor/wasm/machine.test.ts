@@ -1,5 +1,5 @@
-import { call } from '../../../packages/tensor/src/kernels/wasm/assembler.js';
-import { f32, i32 } from '../../../packages/tensor/src/kernels/wasm/instructions.js';
+import { call } from '../../../packages/tensor/src/kernels/wasm/assembler/assembler.js';
+import { f32, i32 } from '../../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import { kernels } from '../../../packages/tensor/src/kernels/wasm/families.js';
 import { buildKernels, buildRuntime } from '../../../packages/tensor/src/kernels/wasm/module.js';
 import { command, kernel } from '../../../packages/tensor/src/kernels/wasm/kernel.js';

@@ -1,5 +1,5 @@
-import { call } from '../../../packages/tensor/src/kernels/wasm/assembler.js';
-import { i32 } from '../../../packages/tensor/src/kernels/wasm/instructions.js';
+import { call } from '../../../packages/tensor/src/kernels/wasm/assembler/assembler.js';
+import { i32 } from '../../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import { command, kernel, type Kernel } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import {
   commandBytes,
@@ -8,7 +8,7 @@ import {
   type Machine,
 } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import * as math from '../../../packages/tensor/src/kernels/wasm/math.js';
-import { v128 } from '../../../packages/tensor/src/kernels/wasm/simd.js';
+import { v128 } from '../../../packages/tensor/src/kernels/wasm/assembler/simd.js';
 import { erfOf } from '../../../packages/tensor/src/kernels/js/scalar.js';
 import { testMachine } from '../../support/wasm.js';
 

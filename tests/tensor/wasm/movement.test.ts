@@ -2,7 +2,7 @@ import { ops, tensor, type DType, type OpName, type Tensor } from '@tapegrad/ten
 import {
   movementKernels,
   movementLowerings,
-} from '../../../packages/tensor/src/kernels/wasm/movement.js';
+} from '../../../packages/tensor/src/kernels/wasm/movement/movement.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 
 // A cast to the same dtype is a copy too.

@@ -1,6 +1,6 @@
 import { Generator, tensor, zeros, type OpName, type Tensor } from '@tapegrad/tensor';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
-import { optimizerKernels } from '../../../packages/tensor/src/kernels/wasm/optimizer.js';
+import { optimizerKernels } from '../../../packages/tensor/src/kernels/wasm/optimizer/optimizer.js';
 import { sameBits } from '../../support/bits.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 

@@ -4,7 +4,7 @@
  */
 import { Generator, full, ops, tensor, zeros, type OpName, type Tensor } from '@tapegrad/tensor';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
-import { recurrentKernels } from '../../../packages/tensor/src/kernels/wasm/recurrent.js';
+import { recurrentKernels } from '../../../packages/tensor/src/kernels/wasm/recurrent/recurrent.js';
 import { assertClose, EXACT } from '../../support/close.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 

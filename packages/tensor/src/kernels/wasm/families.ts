@@ -1,14 +1,14 @@
 /** The families of kernels, and which ops they compute. */
-import { convKernels, convLowerings } from './conv.js';
-import { elementwiseKernels, elementwiseLowerings } from './elementwise.js';
-import { gemmKernels, gemmLowerings } from './gemm.js';
+import { convKernels, convLowerings } from './conv/conv.js';
+import { elementwiseKernels, elementwiseLowerings } from './elementwise/elementwise.js';
+import { gemmKernels, gemmLowerings } from './gemm/gemm.js';
 import { indexingKernels, indexingLowerings } from './indexing.js';
 import type { Kernel, Lowering } from './kernel.js';
-import { movementKernels, movementLowerings } from './movement.js';
-import { optimizerKernels, optimizerLowerings } from './optimizer.js';
-import { poolKernels, poolLowerings } from './pool.js';
-import { recurrentKernels, recurrentLowerings } from './recurrent.js';
-import { reduceKernels, reduceLowerings } from './reduce.js';
+import { movementKernels, movementLowerings } from './movement/movement.js';
+import { optimizerKernels, optimizerLowerings } from './optimizer/optimizer.js';
+import { poolKernels, poolLowerings } from './pool/pool.js';
+import { recurrentKernels, recurrentLowerings } from './recurrent/recurrent.js';
+import { reduceKernels, reduceLowerings } from './reduce/reduce.js';
 
 /** All kernels. A machine has those that were asked for; this is for tests that look at every one. */
 export const kernels: readonly Kernel[] = [

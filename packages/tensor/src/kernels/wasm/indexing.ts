@@ -4,9 +4,9 @@
  * TypeScript kernel, which throws. Where nobody looks (`mayFault` in the context) the ops that check have no lowering.
  */
 import { normalizeAxis, sizeOf } from '../../shape.js';
-import type { FunctionBuilder, FunctionRef, Local } from './assembler.js';
-import { call } from './assembler.js';
-import { f32, i32, memory } from './instructions.js';
+import type { FunctionBuilder, FunctionRef, Local } from './assembler/assembler.js';
+import { call } from './assembler/assembler.js';
+import { f32, i32, memory } from './assembler/instructions.js';
 import {
   command,
   kernel,
@@ -17,8 +17,8 @@ import {
 } from './kernel.js';
 import type { LoweringTable } from './lowering.js';
 import { FAULT } from './module.js';
-import { partRange } from './reduce-folds.js';
-import { f32x4, v128 } from './simd.js';
+import { partRange } from './reduce/folds.js';
+import { f32x4, v128 } from './assembler/simd.js';
 
 /** Runs `use` with the index at this address if it is on an axis of n elements; with `negative` it may count from the end. */
 function withIndex(

@@ -6,8 +6,8 @@
  * writes (rows, channels, ranges of elements), never a sum, so that any number of parts gives the same bits.
  */
 import type { TensorType } from '../../op.js';
-import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler.js';
-import { f32, f64, i32 } from './instructions.js';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler/assembler.js';
+import { f32, f64, i32 } from './assembler/instructions.js';
 
 /** The arguments of a kernel by name. Addresses are i32. */
 export type Fields = Readonly<Record<string, 'i32' | 'f32' | 'f64'>>;

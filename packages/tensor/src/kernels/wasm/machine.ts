@@ -12,9 +12,9 @@ import {
 } from './module.js';
 import { Heap, MAXIMUM_PAGES } from './heap.js';
 import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
-import { ModuleBuilder, type MemoryType } from './assembler.js';
-import { drop } from './instructions.js';
-import { f32x4, v128 } from './simd.js';
+import { ModuleBuilder, type MemoryType } from './assembler/assembler.js';
+import { drop } from './assembler/instructions.js';
+import { f32x4, v128 } from './assembler/simd.js';
 
 const INITIAL_PAGES = 256;
 /** With less room than 64 MiB the TypeScript kernels, which need no room of their own, do better. */

@@ -18,11 +18,11 @@
  * Each function exists twice: `emitExp(f, m, x)` appends the code where it is called, for loops that are hot: its constants
  * stay in registers or on the stack; `expF32x4(m, shared)` is a function of the module, for code that must be small.
  */
-import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler.js';
-import type { Expr } from './code.js';
-import { i32 } from './instructions.js';
+import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler/assembler.js';
+import type { Expr } from './assembler/code.js';
+import { i32 } from './assembler/instructions.js';
 import type { SharedFunctions } from './kernel.js';
-import { f32x4, i32x4, v128 } from './simd.js';
+import { f32x4, i32x4, v128 } from './assembler/simd.js';
 
 type Vector = Expr<'v128'>;
 

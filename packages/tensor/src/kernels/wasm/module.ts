@@ -3,9 +3,9 @@
  * for their share; and modules of kernels, put together as kernels are first asked for. All of them have one memory and one
  * table, in which a kernel's place is its number.
  */
-import { ModuleBuilder, call, type FunctionRef, type MemoryType } from './assembler.js';
-import type { Expr } from './code.js';
-import { drop, i32, i64, memory } from './instructions.js';
+import { ModuleBuilder, call, type FunctionRef, type MemoryType } from './assembler/assembler.js';
+import type { Expr } from './assembler/code.js';
+import { drop, i32, i64, memory } from './assembler/instructions.js';
 import { SharedFunctions, type Kernel } from './kernel.js';
 
 /** A command in memory: the kernel's number, whether it is parallel, and the address of its arguments. */

@@ -1,0 +1,74 @@
+/** What follows a product while its rows are still in the cache: a bias for each column, and an activation. */
+import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
+import type { Expr } from '../assembler/code.js';
+import { i32 } from '../assembler/instructions.js';
+import type { Epilogue, SharedFunctions } from '../kernel.js';
+import { sigmoidF32x4, tanhF32x4 } from '../math.js';
+import { f32x4, v128 } from '../assembler/simd.js';
+
+/** The activations by number; 0 is none. */
+export const ACTIVATION: Readonly<Record<NonNullable<Epilogue['activation']>, number>> = {
+  relu: 1,
+  tanh: 2,
+  sigmoid: 3,
+};
+
+/** (c, cRow, rows, columns, bias, activation): bias is the address of a row, or 0. */
+export function finishRows(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
+  return shared.once('finishRowsF32', () => {
+    const [tanh, sigmoid] = [tanhF32x4(m, shared), sigmoidF32x4(m, shared)];
+    const rowFunctions = [
+      defineFinishRow(m, 'addBiasRowF32', (x) => x),
+      // x < 0 ? 0 : x; NaN stays
+      defineFinishRow(m, 'reluRowF32', (x) => v128.andnot(x, f32x4.lt(x, v128.zero()))),
+      defineFinishRow(m, 'tanhRowF32', (x) => call(tanh, x)),
+      defineFinishRow(m, 'sigmoidRowF32', (x) => call(sigmoid, x)),
+    ];
+    return m.function(
+      'finishRowsF32',
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, c, cRow, rows, columns, bias, activation) => {
+        f.while(rows, () => {
+          rowFunctions.forEach((finishRow, i) => {
+            f.if(i32.eq(activation, i32.const(i)), () => f.do(call(finishRow, c, columns, bias)));
+          });
+          f.increment(c, cRow);
+          f.increment(rows, -1);
+        });
+      },
+    );
+  });
+}
+
+/** (c, columns, bias): c_j ← activation(c_j + bias_j) */
+function defineFinishRow(
+  m: ModuleBuilder,
+  name: string,
+  activation: (x: Local<'v128'>) => Expr<'v128'>,
+): FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'> {
+  return m.function(name, ['i32', 'i32', 'i32'], 'void', (f, c, columns, bias) => {
+    const x = f.local('v128');
+    const round = (
+      load: (address: Expr<'i32'>) => Expr<'v128'>,
+      store: (address: Expr<'i32'>, value: Expr<'v128'>) => Expr<'void'>,
+      lanes: number,
+    ): void => {
+      f.set(x, load(c));
+      f.if(bias, () => {
+        f.set(x, f32x4.add(x, load(bias)));
+        f.increment(bias, 4 * lanes);
+      });
+      f.do(store(c, activation(x)));
+      f.increment(c, 4 * lanes);
+      f.increment(columns, -lanes);
+    };
+    f.while(i32.ge_s(columns, i32.const(4)), () => round(v128.load, v128.store, 4));
+    f.while(i32.gt_s(columns, i32.const(0)), () =>
+      round(v128.load32_zero, (at, value) => v128.store32_lane(at, value, 0), 1),
+    );
+  });
+}

@@ -1,0 +1,285 @@
+/**
+ * The innermost loop of matrix products and convolutions: one tile of C, held in registers, takes up k products of a column
+ * of A with a row of B.
+ *
+ *                 NR columns
+ *            p ┌─────────────┐      element (i, p) of A: at a + p·aStep + 4·i
+ *              │      B      │      element (p, j) of B: at b + p·bStep + 4·j
+ *        p     └─────────────┘      element (i, j) of C: at c + i·cStep + 4·j
+ *      ┌─────┐ ┌─────────────┐
+ *   MR │  A  │ │      C      │      c_ij ← (c_ij or 0) + (a_i0·b_0j + a_i1·b_1j + …), in this order
+ *      └─────┘ └─────────────┘
+ *
+ * Packed operands are panels: A as [k][MR], so aStep = 4·MR, and B as [k][NR], so bStep = 4·NR; panels at the edge are
+ * filled up with zeros. Operands that are contiguous in the right direction may also be read where they are.
+ *
+ * A tile must use up the vector registers, of which V8 leaves 15, to keep additions from waiting for each other. With a fused
+ * multiply-add 6×8 does (12 sums, 2 of B, 1 of A); without it the product needs a register as well, and 4×8 is faster.
+ * Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
+ */
+import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
+import type { Expr } from '../assembler/code.js';
+import { i32 } from '../assembler/instructions.js';
+import { command, kernel, type Command, type SharedFunctions } from '../kernel.js';
+import { madd } from '../math.js';
+import { f32x4, f64x2, v128 } from '../assembler/simd.js';
+
+/** What the code for float32 and for float64 has not in common. */
+export interface Format {
+  readonly name: 'F32' | 'F64';
+  /** Of one element. */
+  readonly bytes: 4 | 8;
+  /** Elements in a vector. */
+  readonly lanes: 4 | 2;
+  /** One element from memory in all lanes. */
+  readonly load_splat: (address: Expr<'i32'>, offset: number) => Expr<'v128'>;
+  readonly add: (a: Expr<'v128'>, b: Expr<'v128'>) => Expr<'v128'>;
+  /** a·b + c; rounded once if the module has a fused multiply-add. */
+  readonly madd: (
+    m: ModuleBuilder,
+    a: Expr<'v128'>,
+    b: Expr<'v128'>,
+    c: Expr<'v128'>,
+  ) => Expr<'v128'>;
+}
+
+export const F32: Format = {
+  name: 'F32',
+  bytes: 4,
+  lanes: 4,
+  load_splat: v128.load32_splat,
+  add: f32x4.add,
+  madd,
+};
+
+export const F64: Format = {
+  name: 'F64',
+  bytes: 8,
+  lanes: 2,
+  load_splat: v128.load64_splat,
+  add: f64x2.add,
+  madd: (m, a, b, c) => (m.relaxed ? f64x2.relaxed_madd(a, b, c) : f64x2.add(c, f64x2.mul(a, b))),
+};
+
+/** Columns of the tile of float32. */
+export const NR = 8;
+
+/** Columns of the tile: two vectors. */
+export function tileColumns(format: Format): number {
+  return 2 * format.lanes;
+}
+
+/** Rows of the tile. */
+export function tileRows(m: Pick<ModuleBuilder, 'relaxed'>): number {
+  return m.relaxed ? 6 : 4;
+}
+
+/** A multiple of all that `tileRows` can be: for the size of scratch, which lowerings must tell without knowing the module. */
+export const ROWS_MULTIPLE = 12;
+
+/** (a, aStep, b, bStep, c, cStep, k, accumulate): addresses and steps in bytes; with `accumulate` C is added to, else overwritten. */
+export type TileFunction = FunctionRef<
+  readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+  'void'
+>;
+
+/** The micro-kernel: a full tile, `tileRows` × `tileColumns`. k must be at least 1. */
+export function microKernel(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+  format: Format = F32,
+): TileFunction {
+  return tileKernel(m, shared, tileRows(m), tileColumns(format), format);
+}
+
+/** A tile of so many rows and columns (a multiple of the lanes), as above. */
+export function tileKernel(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+  rows: number,
+  columns: number,
+  format: Format = F32,
+): TileFunction {
+  const { bytes, lanes, load_splat } = format;
+  const name = `tile${rows}x${columns}${format.name}`;
+  return shared.once(name, () =>
+    m.function(
+      name,
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, a, aStep, b, bStep, c, cStep, k, accumulate) => {
+        const vectors = columns / lanes;
+        const sums = Array.from({ length: rows }, () =>
+          Array.from({ length: vectors }, () => f.local('v128')),
+        );
+        const row = f.local('i32');
+        const eachOfC = (visit: (sum: Local<'v128'>, offset: number) => void): void => {
+          f.set(row, c);
+          sums.forEach((ofRow, i) => {
+            if (i > 0) f.increment(row, cStep);
+            ofRow.forEach((sum, j) => visit(sum, 16 * j));
+          });
+        };
+
+        const ofA = f.local('v128');
+        const ofB = Array.from({ length: vectors }, () => f.local('v128'));
+        // c_ij += a_ip·b_pj
+        const step = (): void => {
+          ofB.forEach((x, j) => f.set(x, v128.load(b, 16 * j)));
+          sums.forEach((ofRow, i) => {
+            f.set(ofA, load_splat(a, bytes * i));
+            ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, ofB[j], sum)));
+          });
+          f.increment(a, aStep);
+          f.increment(b, bStep);
+          f.increment(k, -1);
+        };
+        // The loop itself is not unrolled: V8 11 then keeps the sums in other registers in each copy of the step, and moving
+        // them costs a third of the rate. A first step before the loop, so that sums are not constants there, gives a tenth.
+        step();
+        f.while(k, step);
+        f.if(accumulate, () => {
+          eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
+        });
+        eachOfC((sum, offset) => f.do(v128.store(row, sum, offset)));
+      },
+    ),
+  );
+}
+
+/** (a, aStep, b, bStep, c, cStep, k, accumulate, rows, columns, tile) */
+export type EdgeFunction = FunctionRef<
+  readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+  'void'
+>;
+
+/** Bytes of the scratch that `edgeKernel` needs, in either format. */
+export const TILE_BYTES = 4 * ROWS_MULTIPLE * NR;
+
+/** The bytes of one row of a tile, in either format. */
+const TILE_STEP = 4 * NR;
+
+/**
+ * The micro-kernel at an edge: of the tile only the first `rows` × `columns` elements are C's. They are computed by the same
+ * operations in the scratch at `tile`.
+ */
+export function edgeKernel(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+  format: Format = F32,
+): EdgeFunction {
+  // A tile of which half is enough is computed in half.
+  const [MR, NR] = [tileRows(m), tileColumns(format)];
+  const whole = tileKernel(m, shared, MR, NR, format);
+  const narrow = tileKernel(m, shared, MR, NR / 2, format);
+  const low = tileKernel(m, shared, 2, NR, format);
+  const copyTile = shared.once('copyTile', () => defineCopyTile(m));
+  const name = `edgeTile${format.name}`;
+  return shared.once(name, () =>
+    m.function(
+      name,
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, a, aStep, b, bStep, c, cStep, k, accumulate, rows, columns, tile) => {
+        const tileStep = i32.const(TILE_STEP);
+        const bytes = f.local('i32', i32.mul(columns, i32.const(format.bytes)));
+        f.if(accumulate, () => f.do(call(copyTile, c, cStep, tile, tileStep, rows, bytes)));
+        const by = (micro: TileFunction): void =>
+          f.do(call(micro, a, aStep, b, bStep, tile, tileStep, k, accumulate));
+        f.if(
+          i32.le_s(columns, i32.const(NR / 2)),
+          () => by(narrow),
+          () => {
+            f.if(
+              i32.le_s(rows, i32.const(2)),
+              () => by(low),
+              () => by(whole),
+            );
+          },
+        );
+        f.do(call(copyTile, tile, tileStep, c, cStep, rows, bytes));
+      },
+    ),
+  );
+}
+
+/** (from, fromStep, to, toStep, rows, bytes): copies an incomplete tile, at most TILE_STEP bytes of each row. */
+function defineCopyTile(
+  m: ModuleBuilder,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
+  return m.function(
+    'copyTile',
+    ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, from, fromStep, to, toStep, rows, bytes) => {
+      const x = f.local('v128');
+      const [source, target] = [f.local('i32'), f.local('i32')];
+      const ifHas = (bit: number, copy: () => void): void => {
+        f.if(i32.and(bytes, i32.const(bit)), () => {
+          copy();
+          f.increment(source, bit);
+          f.increment(target, bit);
+        });
+      };
+      f.while(rows, () => {
+        f.set(source, from);
+        f.set(target, to);
+        ifHas(32, () => {
+          f.do(v128.store(target, v128.load(source)));
+          f.do(v128.store(target, v128.load(source, 16), 16));
+        });
+        ifHas(16, () => f.do(v128.store(target, v128.load(source))));
+        ifHas(8, () => {
+          f.set(x, v128.load64_zero(source));
+          f.do(v128.store64_lane(target, x, 0));
+        });
+        ifHas(4, () => {
+          f.set(x, v128.load32_zero(source));
+          f.do(v128.store32_lane(target, x, 0));
+        });
+        f.increment(from, fromStep);
+        f.increment(to, toStep);
+        f.increment(rows, -1);
+      });
+    },
+  );
+}
+
+/** The steps of k in `peakCommand`, and where its panels and its tile are. */
+const PEAK = { k: 256, b: 4 * 256 * ROWS_MULTIPLE, c: 4 * 256 * (ROWS_MULTIPLE + NR) } as const;
+
+/** Bytes of memory that `peakCommand` needs: all of it stays in the first cache. */
+export const PEAK_BYTES = PEAK.c + TILE_BYTES;
+
+/** The micro-kernel alone, `times` tiles of the same two packed panels. */
+export const gemmPeakF32 = kernel(
+  'gemmPeakF32',
+  { a: 'i32', b: 'i32', c: 'i32', k: 'i32', times: 'i32' },
+  (f, { a, b, c, k, times }, { m, shared }) => {
+    const micro = microKernel(m, shared);
+    const [aStep, bStep] = [i32.const(4 * tileRows(m)), i32.const(4 * NR)];
+    f.while(times, () => {
+      f.do(call(micro, a, aStep, b, bStep, c, bStep, k, i32.const(0)));
+      f.increment(times, -1);
+    });
+  },
+);
+
+/**
+ * A command whose `flops`, divided by the time it takes, are the greatest rate a product can reach on this machine.
+ *
+ * @param features those that the module was built with
+ * @param address of PEAK_BYTES bytes of ordinary numbers (zeros will do)
+ */
+export function peakCommand(
+  features: { readonly relaxed: boolean },
+  address: number,
+  times: number,
+): Command {
+  const { k } = PEAK;
+  return command(
+    gemmPeakF32,
+    { a: address, b: address + PEAK.b, c: address + PEAK.c, k, times },
+    { flops: 2 * times * k * tileRows(features) * NR },
+  );
+}

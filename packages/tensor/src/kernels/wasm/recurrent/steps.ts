@@ -1,0 +1,358 @@
+/**
+ * The loops of the recurrent kernels: over the samples of a part, the steps of the sequence, the samples of a step and the
+ * units of a sample. Samples do not know of each other, forwards or backwards, so a part takes its samples through all
+ * steps and nobody waits for anybody.
+ */
+import {
+  call,
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+} from '../assembler/assembler.js';
+import type { Expr } from '../assembler/code.js';
+import { f32, i32, memory } from '../assembler/instructions.js';
+import {
+  command,
+  kernel,
+  type Command,
+  type KernelContext,
+  type LoweringContext,
+  type Operand,
+} from '../kernel.js';
+import { TILE_ROWS, add, int, matrixOf, pack, packedBytes, padded, sub, times } from './product.js';
+import type { Ints, Matrix, Place } from './product.js';
+import { f32x4, v128 } from '../assembler/simd.js';
+
+type Int = Local<'i32'>;
+
+/**
+ * Does the body for each block of a part's samples. Parts begin with a tile of the products.
+ *
+ * @param body gets the first sample and how many there are
+ */
+export function overBlocks(
+  f: FunctionBuilder,
+  { batch, block }: { readonly batch: Int; readonly block: Int },
+  { part, parts }: KernelContext,
+  body: (first: Int, rows: Int) => void,
+): void {
+  const tiles = f.local('i32', i32.div_u(add(batch, TILE_ROWS - 1), int(TILE_ROWS)));
+  const start = (of: Expr<'i32'>): Expr<'i32'> =>
+    times(i32.div_u(i32.mul(tiles, of), parts), TILE_ROWS);
+  const first = f.local('i32', start(part));
+  const end = f.local('i32', start(add(part, 1)));
+  const rows = f.local('i32');
+  f.if(i32.gt_s(end, batch), () => f.set(end, batch));
+  f.while(i32.lt_s(first, end), () => {
+    f.set(rows, sub(end, first));
+    f.if(i32.gt_s(rows, block), () => f.set(rows, block));
+    body(first, rows);
+    f.increment(first, rows);
+  });
+}
+
+/** Which way through the sequence. */
+interface Walk {
+  readonly time: Int;
+  /** Not 0 for goBackwards. */
+  readonly backwards: Int;
+}
+
+/** Does the body for all steps s and their places t in x, from the first on, or from the last when gradients go back. */
+export function overSteps(
+  f: FunctionBuilder,
+  { time, backwards }: Walk,
+  from: 'first' | 'last',
+  body: (s: Int, t: Int) => void,
+): void {
+  const s = f.local('i32');
+  const t = f.local('i32');
+  const turned = sub(sub(time, int(1)), s);
+  const count = f.local('i32');
+  f.for(count, int(0), time, 1, () => {
+    f.set(s, count);
+    if (from === 'last') f.set(s, turned);
+    f.set(t, s);
+    f.if(backwards, () => f.set(t, turned));
+    body(s, t);
+  });
+}
+
+/** A pointer that goes from sample to sample, and by how many bytes. */
+export type Moving = readonly [pointer: Expr<'i32'>, step: Expr<'i32'>];
+
+/** The samples of one step: how many from `first` on, and the step's mask. */
+export interface Samples {
+  readonly rows: Int;
+  readonly units: Int;
+  /** 0 where there is no mask. */
+  readonly mask: Int;
+  readonly time: Int;
+  readonly first: Int;
+  readonly t: Int;
+}
+
+/** The code for one sample, in a function `f` of its own with pointers of its own. */
+export type SampleBody = (f: FunctionBuilder, pointers: readonly Int[], units: Int) => void;
+
+/** For the second of two rounds over the samples, when the first has done what is to be done. */
+export const nothing: SampleBody = () => undefined;
+
+/**
+ * Calls a function that does one of two bodies for each sample of a step: `kept` where the mask is 0. One call for all
+ * samples, since the constants of the activations are made anew in each.
+ *
+ * @param name of the function: one name always belongs to the same bodies
+ */
+export function overSamples(
+  { m, shared }: Place,
+  f: FunctionBuilder,
+  name: string,
+  { rows, units, mask, time, first, t }: Samples,
+  moving: readonly Moving[],
+  bodies: { readonly step: SampleBody; readonly kept: SampleBody },
+): void {
+  const params = Array.from({ length: 4 + 2 * moving.length }, () => 'i32' as const);
+  const samples = shared.once(name, () =>
+    m.function(name, params, 'void', (g, left, count, maskAt, maskStep, ...others) => {
+      const isKept = g.local('i32');
+      const sample = (body: SampleBody): void => {
+        const pointers = moving.map((_, i) => g.local('i32', others[2 * i]));
+        body(g, pointers, count);
+      };
+      g.while(left, () => {
+        g.if(maskAt, () => {
+          g.set(isKept, f32.eq(f32.load(maskAt), f32.const(0)));
+          g.increment(maskAt, maskStep);
+        });
+        g.if(
+          isKept,
+          () => sample(bodies.kept),
+          () => sample(bodies.step),
+        );
+        moving.forEach((_, i) => g.increment(others[2 * i], others[2 * i + 1]));
+        g.increment(left, -1);
+      });
+    }),
+  );
+  const maskAt = f.local('i32', int(0));
+  f.if(mask, () => f.set(maskAt, add(mask, times(add(times(first, time), t), 4))));
+  f.do(call(samples, rows, units, maskAt, times(time, 4), ...moving.flat()));
+}
+
+/** How a row of units is read and written: four at once, and at its end those that are left. */
+export interface Lanes {
+  readonly load: (at: Expr<'i32'>) => Expr<'v128'>;
+  readonly store: (at: Expr<'i32'>, value: Expr<'v128'>) => Expr<'void'>;
+}
+
+const FOUR: Lanes = { load: (at) => v128.load(at), store: (at, value) => v128.store(at, value) };
+
+/** The first 1 to 3 lanes alone: nothing beyond the row is read or written. */
+function lanesLeft({ m, shared }: Place, count: Int): Lanes {
+  const load = shared.once('recurrentLoadRest', () =>
+    m.function('recurrentLoadRest', ['i32', 'i32'], 'v128', (f, at, n) => {
+      f.if(i32.eq(n, int(1)), () => f.return(v128.load32_zero(at)));
+      f.if(i32.eq(n, int(2)), () => f.return(v128.load64_zero(at)));
+      f.return(v128.load32_lane(add(at, 8), v128.load64_zero(at), 2));
+    }),
+  );
+  const store = shared.once('recurrentStoreRest', () =>
+    m.function('recurrentStoreRest', ['i32', 'v128', 'i32'], 'void', (f, at, value, n) => {
+      f.if(
+        i32.eq(n, int(1)),
+        () => f.do(v128.store32_lane(at, value, 0)),
+        () => {
+          f.do(v128.store64_lane(at, value, 0));
+          f.if(i32.eq(n, int(3)), () => f.do(v128.store32_lane(at, value, 2, 8)));
+        },
+      );
+    }),
+  );
+  return {
+    load: (at) => call(load, at, count),
+    store: (at, value) => call(store, at, value, count),
+  };
+}
+
+/** Does the body for all units, four at a time, with pointers that go along. */
+export function overUnits(
+  place: Place,
+  f: FunctionBuilder,
+  units: Int,
+  pointers: readonly Int[],
+  body: (lanes: Lanes) => void,
+): void {
+  const left = f.local('i32', units);
+  f.while(i32.ge_s(left, int(4)), () => {
+    body(FOUR);
+    for (const pointer of pointers) f.increment(pointer, 16);
+    f.increment(left, -4);
+  });
+  f.if(left, () => body(lanesLeft(place, left)));
+}
+
+/** Pointers to each gate of a row. */
+export function gatePointers(f: FunctionBuilder, at: Int, units: Int, count: number): Int[] {
+  const pointers = [at];
+  for (let g = 1; g < count; g++)
+    pointers.push(f.local('i32', add(pointers[g - 1], times(units, 4))));
+  return pointers;
+}
+
+/** d·y·(1 − y): through y = σ(z). */
+export const sigmoidGradient = (d: Expr<'v128'>, y: Expr<'v128'>): Expr<'v128'> =>
+  f32x4.mul(f32x4.mul(d, y), f32x4.sub(f32x4.const(1), y));
+
+/** d·(1 − y²): through y = tanh z. By the product of 1 − y and 1 + y, which does not cancel near 1. */
+export const tanhGradient = (d: Expr<'v128'>, y: Expr<'v128'>): Expr<'v128'> => {
+  const one = f32x4.const(1);
+  return f32x4.mul(f32x4.mul(d, f32x4.sub(one, y)), f32x4.add(one, y));
+};
+
+/** to += from, for a row of units. */
+export function addRow(place: Place, f: FunctionBuilder, to: Int, from: Int, units: Int): void {
+  overUnits(place, f, units, [to, from], ({ load, store }) =>
+    f.do(store(to, f32x4.add(load(to), load(from)))),
+  );
+}
+
+/** (to, toStride, from, fromStride, rows, bytes): copies rows. */
+export function copyRows({ m, shared }: Place): FunctionRef<Ints<6>, 'void'> {
+  return shared.once('recurrentCopyRows', () =>
+    m.function(
+      'recurrentCopyRows',
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, to, toStride, from, fromStride, rows, bytes) => {
+        f.while(rows, () => {
+          f.do(memory.copy(to, from, bytes));
+          f.increment(to, toStride);
+          f.increment(from, fromStride);
+          f.increment(rows, -1);
+        });
+      },
+    ),
+  );
+}
+
+/** The state before step s of the samples from `first` on: the initial one, or what the sequence has in the step before. */
+export function setBefore(
+  f: FunctionBuilder,
+  [before, stride]: readonly [Int, Int],
+  {
+    s,
+    first,
+    initial,
+    sequence,
+    time,
+    stateBytes,
+  }: Readonly<Record<'s' | 'first' | 'initial' | 'sequence' | 'time' | 'stateBytes', Int>>,
+): void {
+  f.if(
+    s,
+    () => {
+      const row = sub(add(times(first, time), s), int(1));
+      f.set(before, add(sequence, times(row, stateBytes)));
+      f.set(stride, times(time, stateBytes));
+    },
+    () => {
+      f.set(before, add(initial, times(first, stateBytes)));
+      f.set(stride, stateBytes);
+    },
+  );
+}
+
+/** [n0, n1, n2] of any strides (bytes) to a place without gaps. */
+const copyStrided = kernel(
+  'recurrentCopyF32',
+  { from: 'i32', n0: 'i32', n1: 'i32', n2: 'i32', s0: 'i32', s1: 'i32', s2: 'i32', to: 'i32' },
+  (f, { from, n0, n1, n2, s0, s1, s2, to }, { m, shared }) => {
+    const row = shared.once('recurrentCopyRow', () =>
+      m.function('recurrentCopyRow', ['i32', 'i32', 'i32', 'i32'], 'void', (g, at, n, step, into) =>
+        g.while(n, () => {
+          g.do(f32.store(into, f32.load(at)));
+          g.increment(at, step);
+          g.increment(into, 4);
+          g.increment(n, -1);
+        }),
+      ),
+    );
+    const i = f.local('i32');
+    const j = f.local('i32');
+    f.for(i, int(0), n0, 1, () => {
+      f.for(j, int(0), n1, 1, () => {
+        f.do(call(row, add(from, add(i32.mul(i, s0), i32.mul(j, s1))), n2, s2, to));
+        f.increment(to, times(n2, 4));
+      });
+    });
+  },
+);
+
+export const stepKernels = [copyStrided];
+
+export const allFloat32 = (inputs: readonly Operand[]): boolean =>
+  inputs.every(({ dtype }) => dtype === 'float32');
+
+/** What a lowering needs before its main command: room, and tensors without gaps. */
+export class Preparation {
+  readonly commands: Command[] = [];
+
+  constructor(private readonly context: LoweringContext) {}
+
+  /** Room for so many numbers. */
+  room(numbers: number): number {
+    return this.context.scratch(4 * numbers);
+  }
+
+  /** The address of a tensor's elements in row-major order without gaps; 0 for a mask or bias that is not there. */
+  contiguous({ address, shape, strides, size, contiguous }: Operand): number {
+    if (shape.length === 1 && shape[0] === 0) return 0;
+    if (contiguous) return address;
+    const to = this.room(size);
+    const lengths = [1, 1, 1, ...shape].slice(-3);
+    const [s0, s1, s2] = [0, 0, 0, ...strides].slice(-3).map((stride) => 4 * stride);
+    const [n0, n1, n2] = lengths;
+    this.commands.push(command(copyStrided, { from: address, n0, n1, n2, s0, s1, s2, to }));
+    return to;
+  }
+
+  /** The address of packed weights. */
+  packed(matrix: Matrix): number {
+    const to = this.context.scratch(packedBytes(matrix));
+    this.commands.push(pack(matrix, to));
+    return to;
+  }
+
+  /** The address of a row of the bias, filled up to a multiple of 4 with zeros; of zeros alone where there is none. */
+  bias(bias: Operand | null, width: number, row = 0): number {
+    const given = bias === null || bias.size === 0 ? null : bias;
+    if (given === null) {
+      const nothing = { address: 0, rowStride: 0, columnStride: 0 };
+      return this.packed({ ...nothing, rows: 1, columns: width, present: 0 });
+    }
+    const matrix = matrixOf(given);
+    return this.packed({ ...matrix, address: matrix.address + row * matrix.rowStride, rows: 1 });
+  }
+}
+
+/**
+ * Samples that go through all steps together. With few weights their states and gates stay in the cache; many weights are to
+ * pass by for as many samples as there are.
+ */
+export function blockOf(batch: number, weights: number): number {
+  return weights > 65536 ? Math.max(batch, 1) : 4 * TILE_ROWS;
+}
+
+/** Work for which it pays to wake other threads. */
+const PARALLEL_FLOPS = 300_000;
+
+/** Of all steps: products with `inner`·`width` weights, and the activations. */
+export function work(
+  steps: number,
+  inner: number,
+  width: number,
+): { parallel: boolean; flops: number } {
+  const flops = 2 * steps * inner * width;
+  return { parallel: flops + 20 * steps * padded(width) > PARALLEL_FLOPS, flops };
+}
