@@ -123,3 +123,22 @@ test('leaves to TypeScript what it has no kernel for', () => {
   const power = { ...ftrl, learningRatePower: -0.4 };
   expect(onHeap(machine, 'ftrlUpdate', inputsOf('+-', [4]), power)).toBeNull();
 });
+
+test.each([
+  ['rmspropUpdate', '+00', { rho: 0.9, epsilon: 1e-7, centered: false, momentum: 0 }],
+  ['adamUpdate', '-+0', betas],
+] as const)(
+  '%s: means that decay end at 0, not among the subnormal numbers',
+  (name, states, attrs) => {
+    const least = 2 ** -149;
+    const inputs = inputsOf(states, [5]).map((x, i, all) =>
+      i === 0 || i === all.length - 1 || x.size === 0 ? x : zeros([5]),
+    );
+    const decayed = inputs.map((x, i) =>
+      i > 1 && i < inputs.length - 1 && x.size > 0 ? x.add(4 * least) : x,
+    );
+    const [w, ...means] = onHeap(machine, name, decayed, attrs) ?? [];
+    expect([...w.toTypedArray()]).toEqual([...inputs[0].toTypedArray()]);
+    for (const mean of means) expect(mean.toTypedArray().every((v) => v === 0)).toBe(true);
+  },
+);

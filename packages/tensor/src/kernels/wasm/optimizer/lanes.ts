@@ -36,7 +36,14 @@ export interface Lanes {
   sqrt(a: Vector): Vector;
   abs(a: Vector): Vector;
   neg(a: Vector): Vector;
+  /**
+   * The elements, those below the smallest normal float32 as 0. A mean that decays comes to rest among these (0.9 times the least
+   * of them is rounded to itself), for every weight of a neuron that is dead, and arithmetic with them is many times slower.
+   */
+  normal(a: Vector): Vector;
 }
+
+const LEAST_NORMAL = 2 ** -126;
 
 /** Four elements at a time, in single precision. */
 export const single: Lanes = {
@@ -48,6 +55,7 @@ export const single: Lanes = {
   storeOne: (address, value) => v128.store32_lane(address, value, 0),
   splat: (value) => f32x4.splat(f32.demote_f64(value)),
   stored: (value) => value,
+  normal: (a) => v128.andnot(a, f32x4.lt(f32x4.abs(a), f32x4.const(LEAST_NORMAL))),
 };
 
 /** Two elements at a time, in double precision between memory and memory: where differences of near numbers are taken. */
@@ -61,6 +69,7 @@ export const double: Lanes = {
   storeOne: (address, value) => v128.store32_lane(address, f32x4.demote_f64x2_zero(value), 0),
   splat: f64x2.splat,
   stored: (value) => f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(value)),
+  normal: (a) => v128.andnot(a, f64x2.lt(f64x2.abs(a), f64x2.const(LEAST_NORMAL))),
 };
 
 /** Elements of a run: long enough that the call costs nothing, short enough that the engine soon compiles it anew. */

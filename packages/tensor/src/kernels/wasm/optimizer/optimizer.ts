@@ -125,7 +125,8 @@ const rmspropKernel = (name: string, centered: boolean, momentum: boolean): Kern
     lanes: centered ? double : single,
     constants: ({ lr, settings: [rho, epsilon, mu] }) => [lr, rho, rest(rho), epsilon, mu],
     update: (x, w, g, [v, ...others], [lr, rho, restOfRho, epsilon, mu]) => {
-      const square = x.keep(x.add(x.mul(rho, v), x.mul(x.mul(restOfRho, g), g)));
+      const sum = x.keep(x.add(x.mul(rho, v), x.mul(x.mul(restOfRho, g), g)));
+      const square = x.keep(x.normal(sum));
       const states = [square];
       let denominator = x.add(square, epsilon);
       if (centered) {
@@ -157,8 +158,9 @@ const adamKernel = (name: string, amsgrad: boolean): Kernel =>
       return [alpha, rest(beta1), rest(beta2), epsilon];
     },
     update: (x, w, g, [m, v, most], [alpha, forMean, forSquare, epsilon]) => {
-      const mean = x.keep(x.add(m, x.mul(x.sub(g, m), forMean)));
-      const square = x.keep(x.add(v, x.mul(x.sub(x.mul(g, g), v), forSquare)));
+      const newMean = x.keep(x.add(m, x.mul(x.sub(g, m), forMean)));
+      const newSquare = x.keep(x.add(v, x.mul(x.sub(x.mul(g, g), v), forSquare)));
+      const [mean, square] = [x.keep(x.normal(newMean)), x.keep(x.normal(newSquare))];
       const greatest = amsgrad ? x.keep(x.max(most, square)) : square;
       const step = x.div(x.mul(alpha, mean), x.add(x.sqrt(greatest), epsilon));
       return [x.sub(w, step), mean, square, ...(amsgrad ? [greatest] : [])];
