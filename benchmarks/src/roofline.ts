@@ -140,7 +140,10 @@ function specOf(points: readonly Point[], { gflops, gbytes }: PeakRates): Spec {
     background: 'white',
     title: {
       text: 'Kernel calls of the training steps, and what one thread can do at best',
-      subtitle: `${note}; above the roof: data in the cache, or Winograd's fewer multiplications`,
+      subtitle: [
+        note,
+        "area: time in a step; above the roof: in the cache, or Winograd's fewer products",
+      ],
       anchor: 'start',
       offset: 12,
     },
@@ -175,7 +178,7 @@ function specOf(points: readonly Point[], { gflops, gbytes }: PeakRates): Spec {
       },
       { scale: 'y', orient: 'left', grid: true, title: 'GFLOP/s', format: '~g', tickCount: 8 },
     ],
-    legends: [{ fill: 'colour', orient: 'right', title: 'program (area: ms a step)' }],
+    legends: [{ fill: 'colour', orient: 'right', title: 'program' }],
     marks: [
       {
         type: 'line',
