@@ -359,7 +359,7 @@ function writeSection(
   for (const item of items) bytes.write(item);
 }
 
+/** The names that modules give are of ASCII letters. */
 function nameBytes(name: string): number[] {
-  const bytes = [...new TextEncoder().encode(name)];
-  return [...unsigned(bytes.length), ...bytes];
+  return [...unsigned(name.length), ...Array.from(name, (letter) => letter.charCodeAt(0))];
 }
