@@ -1,6 +1,7 @@
 /**
  * Where the values of a program lie: from lifetimes to offsets in one arena. A pure function.
  */
+import { aligned } from './kernels/wasm/heap.js';
 
 /** A value's size, and the first and last call that need it. */
 export interface Lifetime {
@@ -15,9 +16,6 @@ export interface ArenaPlan {
   readonly bytes: number;
 }
 
-/** Values begin on cache lines. */
-const ALIGNMENT = 64;
-
 /**
  * Gives each value a place that no other value has at the same time. Values are placed in the order in which they come into
  * being, each in the smallest gap that holds it: what has just been freed, and is still in the cache, is used again soon.
@@ -31,7 +29,7 @@ export function planArena(lifetimes: readonly Lifetime[]): ArenaPlan {
   let bytes = 0;
   for (const { bytes: size, first, last } of lifetimes) {
     alive = alive.filter((value) => value.last >= first);
-    const need = Math.max(ALIGNMENT, Math.ceil(size / ALIGNMENT) * ALIGNMENT);
+    const need = aligned(Math.max(size, 1));
     let best = { start: -1, room: Infinity, at: 0 };
     let end = 0;
     alive.forEach((value, at) => {

@@ -8,6 +8,12 @@ import { ARRAY_TYPES, type DType, type TypedArray } from '../../dtype.js';
 const PAGE_BYTES = 65536;
 /** Blocks begin on cache lines. */
 const ALIGNMENT = 64;
+
+export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
+
+/** The bytes that so many take when the next value is to begin on a cache line. */
+export const aligned = (bytes: number): number => roundUp(bytes, ALIGNMENT);
+
 /** 2 GiB: addresses stay positive as 32-bit integers, so that kernels may compare them as they are. */
 export const MAXIMUM_PAGES = 32768;
 
@@ -38,7 +44,7 @@ export class Heap {
     base: number,
     private readonly maximumPages = MAXIMUM_PAGES,
   ) {
-    this.end = Math.ceil(base / ALIGNMENT) * ALIGNMENT;
+    this.end = aligned(base);
   }
 
   /** How many bytes are in use. */
@@ -59,7 +65,7 @@ export class Heap {
 
   /** A block, with whatever was there before, to be given back with `release`. @throws OutOfMemoryError when it does not fit */
   allocate(bytes: number): Block {
-    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+    const size = aligned(Math.max(bytes, 1));
     const block = this.takeFree(size) ?? this.takeNew(size);
     this.used += size;
     return block;

@@ -8,6 +8,7 @@ import type { FunctionBuilder, FunctionRef, Local } from './assembler/assembler.
 import { call } from './assembler/assembler.js';
 import { f32, i32, memory } from './assembler/instructions.js';
 import {
+  partRange,
   command,
   kernel,
   type Kernel,
@@ -17,7 +18,6 @@ import {
 } from './kernel.js';
 import type { LoweringTable } from './lowering.js';
 import { FAULT } from './module.js';
-import { partRange } from './reduce/folds.js';
 import { f32x4, v128 } from './assembler/simd.js';
 
 /** Runs `use` with the index at this address if it is on an axis of n elements; with `negative` it may count from the end. */
@@ -93,7 +93,7 @@ const gather = kernel(
   { x: 'i32', indices: 'i32', y: 'i32', outer: 'i32', n: 'i32', count: 'i32', rowBytes: 'i32' },
   (f, { x, indices, y, outer, n, count, rowBytes }, context) => {
     const copy = copyRow(context);
-    const { from, to } = partRange(f, context, i32.mul(outer, count));
+    const { from, to } = partRange(f, i32.mul(outer, count), context);
     const j = f.local('i32', i32.rem_u(from, count));
     const at = f.local('i32', i32.add(indices, i32.mul(j, i32.const(4))));
     const block = f.local('i32', i32.mul(n, rowBytes));
@@ -125,7 +125,7 @@ const indexAdd = kernel(
   { x: 'i32', indices: 'i32', y: 'i32', outer: 'i32', n: 'i32', count: 'i32', inner: 'i32' },
   (f, { x, indices, y, outer, n, count, inner }, context) => {
     const add = addRow(context);
-    const { from, to } = partRange(f, context, n);
+    const { from, to } = partRange(f, n, context);
     const rowBytes = f.local('i32', i32.mul(inner, i32.const(4)));
     const mine = f.local('i32', i32.sub(to, from));
     const [o, j, at] = [f.local('i32'), f.local('i32'), f.local('i32')];
@@ -170,7 +170,7 @@ function alongAxis(
 ): Kernel<typeof ALONG> {
   return kernel(name, ALONG, (f, { x, indices, y, outer, n, count, inner }, context) => {
     const four = i32.const(4);
-    const { from, to } = partRange(f, context, outer);
+    const { from, to } = partRange(f, outer, context);
     const stride = f.local('i32', i32.mul(inner, four));
     const near = f.local('i32', i32.mul(count, stride));
     const far = f.local('i32', i32.mul(n, stride));
@@ -212,7 +212,7 @@ const oneHot = kernel(
   'oneHot32',
   { indices: 'i32', y: 'i32', outer: 'i32', depth: 'i32', inner: 'i32', one: 'i32' },
   (f, { indices, y, outer, depth, inner, one }, context) => {
-    const { from, to } = partRange(f, context, outer);
+    const { from, to } = partRange(f, outer, context);
     const four = i32.const(4);
     const stride = f.local('i32', i32.mul(inner, four));
     const block = f.local('i32', i32.mul(depth, stride));

@@ -7,7 +7,9 @@
  */
 import type { TensorType } from '../../op.js';
 import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler/assembler.js';
+import type { Expr } from './assembler/code.js';
 import { f32, f64, i32 } from './assembler/instructions.js';
+import { ceilDiv, minimum } from './integers.js';
 
 /** The arguments of a kernel by name. Addresses are i32. */
 export type Fields = Readonly<Record<string, 'i32' | 'f32' | 'f64'>>;
@@ -47,6 +49,38 @@ export interface KernelContext {
   /** Which part of the work to do, and of how many. */
   readonly part: Local<'i32'>;
   readonly parts: Local<'i32'>;
+}
+
+/** The part of the work that a kernel's caller has given it. */
+export type Part = Pick<KernelContext, 'part' | 'parts'>;
+
+/**
+ * Which of `count` things are this part's: from … to − 1. None, where there are more parts than things.
+ *
+ * @param unit parts begin at multiples of so many
+ */
+export function partRange(
+  f: FunctionBuilder,
+  count: Expr<'i32'>,
+  { part, parts }: Part,
+  unit = 1,
+): { readonly from: Local<'i32'>; readonly to: Local<'i32'> } {
+  const units = unit === 1 ? count : ceilDiv(count, i32.const(unit));
+  const each = f.local('i32', i32.mul(ceilDiv(units, parts), i32.const(unit)));
+  const from = f.local('i32', minimum(i32.mul(part, each), count));
+  return { from, to: f.local('i32', minimum(i32.add(from, each), count)) };
+}
+
+/** Does the body for each of this part's share of `count` things. */
+export function eachOfPart(
+  f: FunctionBuilder,
+  count: Expr<'i32'>,
+  own: Part,
+  body: (i: Local<'i32'>) => void,
+): void {
+  const { from, to } = partRange(f, count, own);
+  const i = f.local('i32');
+  f.for(i, from, to, 1, () => body(i));
 }
 
 /**

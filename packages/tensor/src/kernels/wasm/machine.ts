@@ -10,7 +10,7 @@ import {
   buildRuntime,
   type ModuleExports,
 } from './module.js';
-import { Heap, MAXIMUM_PAGES } from './heap.js';
+import { Heap, MAXIMUM_PAGES, roundUp } from './heap.js';
 import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
 import { ModuleBuilder, type MemoryType } from './assembler/assembler.js';
 import { drop } from './assembler/instructions.js';
@@ -151,7 +151,7 @@ export function writeCommands(
   const numbers = machine.numbersOf(commands.map(({ kernel }) => kernel));
   const view = new DataView(heap.memory.buffer);
   const to = address + commands.length * COMMAND_BYTES;
-  let args = Math.ceil(to / FIELD_BYTES) * FIELD_BYTES;
+  let args = roundUp(to, FIELD_BYTES);
   commands.forEach(({ kernel, args: values, parallel }, i) => {
     const at = address + i * COMMAND_BYTES;
     view.setInt32(at, numbers.get(kernel) ?? 0, true);

@@ -4,7 +4,8 @@
 import { NR } from '../gemm/micro.js';
 import { correlate, type correlateFields } from './correlate.js';
 import { packFilters } from './panels.js';
-import { roundUp, stepsOf, tiled, type Axis, type Correlation } from './plan.js';
+import { stepsOf, tiled, type Axis, type Correlation } from './plan.js';
+import { roundUp } from '../heap.js';
 import { LANES, OUTPUTS, winogradKernels } from './winograd.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
 import { command, type Command, type LoweringContext } from '../kernel.js';

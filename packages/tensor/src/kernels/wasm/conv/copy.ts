@@ -9,35 +9,12 @@ import {
   type ModuleBuilder,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { f32, i32, select } from '../assembler/instructions.js';
+import { f32, i32 } from '../assembler/instructions.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
+import { bytes } from '../integers.js';
 import type { SharedFunctions } from '../kernel.js';
 import { sigmoidF32x4, tanhF32x4 } from '../math.js';
 import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
-
-export const bytes = (elements: Expr<'i32'>): Expr<'i32'> => i32.shl(elements, i32.const(2));
-export const sum = (...terms: readonly Expr<'i32'>[]): Expr<'i32'> =>
-  terms.reduce((a, b) => i32.add(a, b));
-export const product = (...factors: readonly Expr<'i32'>[]): Expr<'i32'> =>
-  factors.reduce((a, b) => i32.mul(a, b));
-export const minimum = (a: Expr<'i32'>, b: Expr<'i32'>): Expr<'i32'> =>
-  select(a, b, i32.lt_s(a, b));
-/** ⌈a / b⌉ for a ≥ 0 */
-export const ceilDiv = (a: Expr<'i32'>, b: Expr<'i32'>): Expr<'i32'> =>
-  i32.div_s(i32.sub(i32.add(a, b), i32.const(1)), b);
-
-/** The share of a part: from ⌊count·part / parts⌋ to ⌊count·(part + 1) / parts⌋. */
-export function eachOfPart(
-  f: FunctionBuilder,
-  count: Expr<'i32'>,
-  { part, parts }: { readonly part: Local<'i32'>; readonly parts: Local<'i32'> },
-  body: (i: Local<'i32'>) => void,
-): void {
-  const i = f.local('i32');
-  const share = (p: Expr<'i32'>): Expr<'i32'> => i32.div_s(i32.mul(count, p), parts);
-  const end = f.local('i32', share(i32.add(part, i32.const(1))));
-  f.for(i, share(part), end, 1, () => body(i));
-}
 
 /** (from, fromStep, to, toStep, count): elements any steps of bytes apart. */
 export type CopyFunction = FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'void'>;

@@ -22,21 +22,12 @@ import {
   type ModuleBuilder,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import {
-  bytes,
-  ceilDiv,
-  copyRow,
-  eachOfPart,
-  finishRow,
-  minimum,
-  product,
-  sum,
-  transpose,
-} from './copy.js';
+import { copyRow, finishRow, transpose } from './copy.js';
+import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { packPanel, timesPanel } from './panels.js';
 import { NR, tileRows } from '../gemm/micro.js';
 import { f32, i32, memory, select } from '../assembler/instructions.js';
-import { kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
+import { eachOfPart, kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
 
 /** What `correlate` and its direct relative for depthwise convolution are told. */
 export const correlateFields = {

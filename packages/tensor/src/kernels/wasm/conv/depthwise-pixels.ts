@@ -11,11 +11,12 @@
  */
 import { call, type FunctionRef, type ModuleBuilder } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { bytes, ceilDiv, copyRow, finishRow, minimum, product, sum } from './copy.js';
+import { copyRow, finishRow } from './copy.js';
+import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { correlateFields, writeTaps } from './correlate.js';
 import { SUMS } from './depthwise-planes.js';
 import { f32, i32, memory, select } from '../assembler/instructions.js';
-import { kernel, type SharedFunctions } from '../kernel.js';
+import { partRange, kernel, type SharedFunctions } from '../kernel.js';
 import { madd } from '../math.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
@@ -207,10 +208,8 @@ export const depthwisePixels = kernel(
       f.do(i32.store(tap, i32.add(bytes(groups), i32.load(i32.sub(tap, bytes(tapCount))))));
     });
     const step = f.local('i32', i32.mul(args.positionColumns, pixel));
-    const share = (p: Expr<'i32'>): Expr<'i32'> =>
-      i32.div_s(product(args.images, args.outHeight, p), parts);
-    const line = f.local('i32', share(part));
-    const end = f.local('i32', share(i32.add(part, i32.const(1))));
+    const lines = i32.mul(args.images, args.outHeight);
+    const { from: line, to: end } = partRange(f, lines, { part, parts });
     const [image, top, bottom] = [f.local('i32'), f.local('i32'), f.local('i32')];
     const [firstRow, endRow] = [f.local('i32'), f.local('i32')];
     f.while(i32.lt_s(line, end), () => {
@@ -354,9 +353,9 @@ export const depthwisePixelsGradient = kernel(
     partBytes: 'i32',
   },
   (f, args, context) => {
-    const { m, shared, part, parts } = context;
+    const { m, shared, part } = context;
     const gradient = gradientRow(m, shared);
-    const [zero, one] = [i32.const(0), i32.const(1)];
+    const zero = i32.const(0);
     const taps = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
     const tapCount = f.local('i32', i32.mul(args.tapRows, args.tapColumns));
     const padded = f.local('i32', i32.mul(ceilDiv(tapCount, i32.const(SUMS)), i32.const(SUMS)));
@@ -370,9 +369,7 @@ export const depthwisePixelsGradient = kernel(
       f.do(i32.store(i32.add(taps, bytes(tap)), i32.add(row, column)));
     });
     const vectors = f.local('i32', ceilDiv(args.channels, i32.const(4)));
-    const share = (p: Expr<'i32'>): Expr<'i32'> => i32.div_s(i32.mul(vectors, p), parts);
-    const first = f.local('i32', share(part));
-    const last = f.local('i32', share(i32.add(part, one)));
+    const { from: first, to: last } = partRange(f, vectors, context);
     const sumBytes = f.local('i32', i32.mul(padded, i32.const(16)));
     const sums = f.local('i32', i32.add(args.sums, i32.mul(first, sumBytes)));
     f.do(memory.fill(sums, zero, i32.mul(i32.sub(last, first), sumBytes)));

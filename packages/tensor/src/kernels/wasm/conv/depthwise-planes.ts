@@ -17,12 +17,13 @@ import {
   type ModuleBuilder,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { bytes, ceilDiv, copyRow, eachOfPart, product, sum } from './copy.js';
+import { copyRow } from './copy.js';
+import { bytes, ceilDiv, product, sum } from '../integers.js';
 import { channelBytes, correlateFields, finishGroup, stageGroup, writeTaps } from './correlate.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
 import { tileRows } from '../gemm/micro.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
-import { kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
+import { eachOfPart, kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
 import { madd } from '../math.js';
 import { f32x4, i32x4, shuffle32, v128 } from '../assembler/simd.js';
 

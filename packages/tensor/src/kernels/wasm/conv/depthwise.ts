@@ -13,12 +13,12 @@ import {
   alongHeight,
   alongWidth,
   forwardAxis,
-  roundUp,
   stepsOf,
   tiled,
   type Axis,
   type Correlation,
 } from './plan.js';
+import { roundUp } from '../heap.js';
 import { command, type Command, type Kernel, type LoweringContext } from '../kernel.js';
 
 export const depthwiseKernels: readonly Kernel[] = [

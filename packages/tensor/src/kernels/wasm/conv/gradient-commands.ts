@@ -10,7 +10,8 @@ import {
   stagePixels,
   writeKernel,
 } from './kernel-gradient.js';
-import { alongHeight, alongWidth, forwardAxis, roundUp, stepsOf, tiled } from './plan.js';
+import { alongHeight, alongWidth, forwardAxis, stepsOf, tiled } from './plan.js';
+import { roundUp } from '../heap.js';
 import { OUTPUTS } from './winograd.js';
 import { winogradGradientKernels, winogradSums } from './winograd-gradient.js';
 import { NR } from '../gemm/micro.js';

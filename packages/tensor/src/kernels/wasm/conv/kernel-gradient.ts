@@ -9,11 +9,12 @@
  */
 import { call, type FunctionRef, type ModuleBuilder } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { bytes, ceilDiv, copyRow, eachOfPart, minimum, product, sum, transpose } from './copy.js';
+import { copyRow, transpose } from './copy.js';
+import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { timesPanel } from './panels.js';
 import { NR, tileRows } from '../gemm/micro.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
-import { kernel, type SharedFunctions } from '../kernel.js';
+import { eachOfPart, kernel, type SharedFunctions } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
 /** How many positions make a block of the sum. */

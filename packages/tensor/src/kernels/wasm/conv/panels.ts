@@ -12,10 +12,10 @@ import {
   type ModuleBuilder,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { bytes, ceilDiv, eachOfPart, minimum, product, sum } from './copy.js';
+import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { NR, microKernel, tileRows } from '../gemm/micro.js';
 import { f32, i32 } from '../assembler/instructions.js';
-import { kernel, type SharedFunctions } from '../kernel.js';
+import { eachOfPart, kernel, type SharedFunctions } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
 /** Bytes of one row of a panel. */

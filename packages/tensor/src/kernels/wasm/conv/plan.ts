@@ -7,8 +7,7 @@
  */
 import type { ConvGeometry } from '../../js/im2col.js';
 import type { Epilogue, Operand } from '../kernel.js';
-
-export const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+import { roundUp } from '../heap.js';
 
 /** Rows that whole tiles take up, be they of 4 or of 6. */
 export const tiled = (rows: number): number => Math.max(roundUp(rows, 4), roundUp(rows, 6));

@@ -9,12 +9,12 @@
  * transformed and multiplied at a time. Threads share the images of the transforms and the places of the products.
  */
 import { call, type FunctionRef } from '../assembler/assembler.js';
-import { bytes, ceilDiv, eachOfPart, product, sum } from './copy.js';
+import { bytes, ceilDiv, product, sum } from '../integers.js';
 import { LinearMap, type Matrix } from './winograd-transforms.js';
 import { OUTPUTS, temporary, transformsOf } from './winograd.js';
 import { NR, tileKernel } from '../gemm/micro.js';
 import { i32 } from '../assembler/instructions.js';
-import { kernel, type Kernel, type KernelContext } from '../kernel.js';
+import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
 const VECTOR = 16;

@@ -13,13 +13,14 @@
  */
 import { call, type FunctionRef } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { bytes, ceilDiv, eachOfPart, minimum, product, sum, transpose4 } from './copy.js';
+import { transpose4 } from './copy.js';
+import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { correlateFields, finishGroup, stageGroup } from './correlate.js';
 import { timesPanel } from './panels.js';
 import { LinearMap, cookToom, type Transforms } from './winograd-transforms.js';
 import { NR, tileRows } from '../gemm/micro.js';
 import { i32, memory } from '../assembler/instructions.js';
-import { kernel, type Kernel, type KernelContext } from '../kernel.js';
+import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
 /** Outputs of a tile along each axis, and tiles in a vector. */

@@ -9,15 +9,10 @@
  * The last elements, which do not fill a vector, are computed in a buffer too.
  */
 import { broadcastStrides, coalesce } from '../../../shape.js';
-import {
-  call,
-  type FunctionBuilder,
-  type FunctionRef,
-  type ModuleBuilder,
-} from '../assembler/assembler.js';
+import { call, type FunctionRef, type ModuleBuilder } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { i32 } from '../assembler/instructions.js';
-import { FIELD_BYTES, command, type Command, type SharedFunctions } from '../kernel.js';
+import { partRange, FIELD_BYTES, command, type Command, type SharedFunctions } from '../kernel.js';
 import type { Fields, Kernel, LoweringContext, Operand } from '../kernel.js';
 import { ITEM_BITS, MAX_AXES, OPERAND, OPERAND_BYTES, packFunction } from './pack.js';
 
@@ -90,20 +85,6 @@ export function elementKernel(
   };
 }
 
-/** [from, to) ← the share of `part` of `parts` in 0 … count − 1. */
-export function share(
-  f: FunctionBuilder,
-  count: Expr<'i32'>,
-  part: Expr<'i32'>,
-  parts: Expr<'i32'>,
-): { from: Expr<'i32'>; to: Expr<'i32'> } {
-  const each = f.local('i32', i32.div_u(i32.add(count, i32.sub(parts, i32.const(1))), parts));
-  const from = f.local('i32', i32.mul(each, part));
-  const to = f.local('i32', i32.add(from, each));
-  f.if(i32.gt_s(to, count), () => f.set(to, count));
-  return { from, to };
-}
-
 /** copy(to, from, bytes) for a few bytes. */
 function copyFunction(
   m: ModuleBuilder,
@@ -154,7 +135,7 @@ function walkFunction(
         tail: (k + 1) * TAIL_BYTES,
       }));
       const pieces = i32.div_u(i32.add(size, i32.sub(piece, i32.const(1))), piece);
-      const { from, to } = share(f, pieces, part, parts);
+      const { from, to } = partRange(f, pieces, { part, parts });
       const index = f.local('i32');
       const first = f.local('i32', i32.const(1));
       const start = f.local('i32');

@@ -35,7 +35,8 @@ import {
 } from './micro.js';
 import { packPanels, type PackFunction } from './pack.js';
 import { i32, select } from '../assembler/instructions.js';
-import { kernel, type Kernel, type SharedFunctions } from '../kernel.js';
+import { partRange, kernel, type Kernel, type SharedFunctions } from '../kernel.js';
+import { minimum } from '../integers.js';
 
 /** What the threads divide among themselves. */
 export const SPLIT = { batch: 0, rows: 1, columns: 2 } as const;
@@ -97,13 +98,10 @@ function defineGemm(format: Format): Kernel<typeof FIELDS> {
       size: Expr<'i32'>,
       unit: number,
     ): [Local<'i32'>, Local<'i32'>] => {
-      const [from, to] = [f.local('i32'), f.local('i32', size)];
-      f.if(i32.eq(args.split, i32.const(split)), () => {
-        const units = i32.div_u(i32.add(size, i32.const(unit - 1)), i32.const(unit));
-        const upTo = (p: Expr<'i32'>): Expr<'i32'> =>
-          i32.mul(i32.div_u(i32.mul(units, p), parts), i32.const(unit));
-        f.set(from, upTo(part));
-        f.set(to, minimum(upTo(i32.add(part, i32.const(1))), size));
+      const { from, to } = partRange(f, size, { part, parts }, unit);
+      f.if(i32.ne(args.split, i32.const(split)), () => {
+        f.set(from, i32.const(0));
+        f.set(to, size);
       });
       return [from, to];
     };
@@ -150,10 +148,6 @@ function defineGemm(format: Format): Kernel<typeof FIELDS> {
       });
     });
   });
-}
-
-function minimum(a: Expr<'i32'>, b: Expr<'i32'>): Expr<'i32'> {
-  return select(a, b, i32.lt_s(a, b));
 }
 
 /** The panels of one operand's block: packed, or where they are, with only the incomplete one packed. */

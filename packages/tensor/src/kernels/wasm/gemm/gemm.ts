@@ -15,6 +15,7 @@ import {
 import type { LoweringTable } from '../lowering.js';
 import { broadcastShapes, broadcastStrides, rowMajorStrides } from '../../../shape.js';
 import type { MatmulAttrs } from '../../../ops/linalg.js';
+import { roundUp } from '../heap.js';
 
 /** Greatest blocks: kc·NR of B in the first cache (32 KiB), mc·kc of A and nc·kc of B in the second (1 MiB). */
 const MC = 120;
@@ -76,10 +77,6 @@ interface BatchedProduct extends SingleProduct {
 interface Finish {
   readonly bias: number;
   readonly activation: number;
-}
-
-function roundUp(size: number, multiple: number): number {
-  return Math.ceil(size / multiple) * multiple;
 }
 
 /** The epilogue's numbers; null when the kernels cannot do it. */

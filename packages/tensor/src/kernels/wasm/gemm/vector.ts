@@ -6,23 +6,10 @@ import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assem
 import type { Expr } from '../assembler/code.js';
 import { finishRows } from './epilogue.js';
 import { F32, tileKernel, type TileFunction } from './micro.js';
-import { f32, i32, select } from '../assembler/instructions.js';
-import { kernel } from '../kernel.js';
+import { f32, i32 } from '../assembler/instructions.js';
+import { partRange, kernel } from '../kernel.js';
 import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
-
-/** The part of `size` outputs that a thread computes, whole groups of `unit`. */
-function partOf(
-  size: Expr<'i32'>,
-  unit: number,
-  part: Expr<'i32'>,
-  parts: Expr<'i32'>,
-): { from: Expr<'i32'>; to: Expr<'i32'> } {
-  const units = i32.div_u(i32.add(size, i32.const(unit - 1)), i32.const(unit));
-  const upTo = (p: Expr<'i32'>): Expr<'i32'> =>
-    i32.mul(i32.div_u(i32.mul(units, p), parts), i32.const(unit));
-  const to = upTo(i32.add(part, i32.const(1)));
-  return { from: upTo(part), to: select(to, size, i32.lt_s(to, size)) };
-}
+import { minimum } from '../integers.js';
 
 /** Products are added up in blocks of so many, and then the blocks: long sums stay exact, as in blocked.ts. */
 const DEPTH = 256;
@@ -35,9 +22,8 @@ export const vectorMatrixF32 = kernel(
   'vectorMatrixF32',
   { n: 'i32', k: 'i32', a: 'i32', aStep: 'i32', b: 'i32', bRow: 'i32', c: 'i32' },
   (f, { n, k, a, aStep, b, bRow, c }, { m, shared, part, parts }) => {
-    const range = partOf(n, 32, part, parts);
-    const from = f.local('i32', range.from);
-    const left = f.local('i32', i32.sub(range.to, from));
+    const { from, to } = partRange(f, n, { part, parts }, 32);
+    const left = f.local('i32', i32.sub(to, from));
     f.increment(b, i32.mul(from, i32.const(4)));
     f.increment(c, i32.mul(from, i32.const(4)));
     const done = f.local('i32');
@@ -46,7 +32,7 @@ export const vectorMatrixF32 = kernel(
       f.while(i32.ge_s(left, i32.const(width)), () => {
         f.for(done, i32.const(0), k, DEPTH, () => {
           f.set(depth, i32.sub(k, done));
-          f.set(depth, select(depth, i32.const(DEPTH), i32.lt_s(depth, i32.const(DEPTH))));
+          f.set(depth, minimum(depth, i32.const(DEPTH)));
           const aBlock = i32.add(a, i32.mul(done, aStep));
           const bBlock = i32.add(b, i32.mul(done, bRow));
           f.do(call(tile, aBlock, aStep, bBlock, bRow, c, bRow, depth, done));
@@ -91,9 +77,8 @@ export const matrixVectorF32 = kernel(
   'matrixVectorF32',
   { m: 'i32', k: 'i32', a: 'i32', aRow: 'i32', b: 'i32', c: 'i32' },
   (f, { m: rows, k, a, aRow, b, c }, { m, part, parts }) => {
-    const range = partOf(rows, ROWS, part, parts);
-    const from = f.local('i32', range.from);
-    const left = f.local('i32', i32.sub(range.to, from));
+    const { from, to } = partRange(f, rows, { part, parts }, ROWS);
+    const left = f.local('i32', i32.sub(to, from));
     f.increment(a, i32.mul(from, aRow));
     f.increment(c, i32.mul(from, i32.const(4)));
     const pair = defineDots(m, ROWS);

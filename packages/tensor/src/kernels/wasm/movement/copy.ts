@@ -9,7 +9,14 @@ import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assem
 import type { Expr } from '../assembler/code.js';
 import { ITEM_BITS, MAX_AXES, MOVES, rowFunction } from '../elementwise/pack.js';
 import { i32, memory } from '../assembler/instructions.js';
-import { command, kernel, type Command, type Kernel, type SharedFunctions } from '../kernel.js';
+import {
+  partRange,
+  command,
+  kernel,
+  type Command,
+  type Kernel,
+  type SharedFunctions,
+} from '../kernel.js';
 import { shuffle32, v128 } from '../assembler/simd.js';
 
 /** Where elements are, or are to be put; strides in elements. */
@@ -155,11 +162,7 @@ function copyKernel(
 ): Kernel<typeof AXES> {
   return kernel(name, AXES, (f, a, { m, shared, part, parts }) => {
     const innermost = plane(m, shared);
-    const count = i32.div_u(i32.add(a.size4, i32.sub(parts, i32.const(1))), parts);
-    const each = f.local('i32', count);
-    const first = f.local('i32', i32.mul(each, part));
-    const last = f.local('i32', i32.add(first, each));
-    f.if(i32.gt_s(last, a.size4), () => f.set(last, a.size4));
+    const { from: first, to: last } = partRange(f, a.size4, { part, parts });
     f.increment(a.to, i32.mul(first, a.to4));
     f.increment(a.from, i32.mul(first, a.from4));
     const outer = [

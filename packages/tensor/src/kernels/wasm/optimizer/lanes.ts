@@ -9,9 +9,11 @@ import {
   type Local,
 } from '../assembler/assembler.js';
 import type { Expr, ValType } from '../assembler/code.js';
-import { f32, f64, i32, select } from '../assembler/instructions.js';
+import { f32, f64, i32 } from '../assembler/instructions.js';
 import type { KernelContext } from '../kernel.js';
 import { f32x4, f64x2, v128 } from '../assembler/simd.js';
+import { partRange } from '../kernel.js';
+import { minimum } from '../integers.js';
 
 type Vector = Expr<'v128'>;
 
@@ -118,17 +120,13 @@ export function eachElement(
     );
   });
   // Parts are whole runs.
-  const runs = i32.div_u(i32.add(size, i32.const(RUN - 1)), i32.const(RUN));
-  const perPart = i32.div_u(i32.add(runs, i32.sub(parts, i32.const(1))), parts);
-  const from = f.local('i32', i32.mul(part, i32.mul(perPart, i32.const(RUN))));
-  const end = f.local('i32', i32.add(from, i32.mul(perPart, i32.const(RUN))));
-  const to = f.local('i32', select<'i32'>(end, size, i32.lt_s(end, size)));
+  const { from, to } = partRange(f, size, { part, parts }, RUN);
   for (const address of arrays) f.increment(address, i32.mul(from, i32.const(4)));
   const splats = constants.map((value) => f.local('v128', lanes.splat(value)));
   const left = f.local('i32');
   f.while(i32.lt_s(from, to), () => {
     f.set(left, i32.sub(to, from));
-    const count = select<'i32'>(left, i32.const(RUN), i32.lt_s(left, i32.const(RUN)));
+    const count = minimum(left, i32.const(RUN));
     f.do(call(run, count, ...arrays, ...splats));
     f.increment(from, RUN);
     for (const address of arrays) f.increment(address, 4 * RUN);

@@ -8,24 +8,21 @@ import type { AveragePoolTransposeAttrs } from '../../../ops/pool.js';
 import { call, type FunctionRef, type ModuleBuilder } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f32, f64, i32, memory } from '../assembler/instructions.js';
-import { command, kernel, type Kernel, type Operand } from '../kernel.js';
+import { eachOfPart, command, kernel, type Kernel, type Operand } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import {
-  bytes,
   eachChannel,
   eachElement,
-  eachImage,
   eachWindow,
   imageAt,
   imageFunction,
   inSize,
-  minimum,
   outSize,
-  product,
   windowArgs,
   windowFields,
 } from './windows.js';
 import { f32x4, i32x4, shuffle32, v128 } from '../assembler/simd.js';
+import { product, minimum, bytes } from '../integers.js';
 
 /** Fewer elements than this are not worth a second thread. */
 const PARALLEL = 1 << 16;
@@ -94,7 +91,7 @@ const maxPool = kernel(
         });
       },
     );
-    eachImage(f, images, context, (image) => {
+    eachOfPart(f, images, context, (image) => {
       const flat = i32.mul(image, inSize(g));
       const [from, to] = [imageAt(x, image, inSize(g)), imageAt(y, image, outSize(g))];
       const where = imageAt(index, image, outSize(g));
@@ -172,7 +169,7 @@ const maxPool2x2 = kernel(
   (f, { x, y, index, images, inHeight, inWidth, outHeight, outWidth }, context) => {
     const ofRow = context.shared.once('maxPoolRow2x2F32', () => defineMaxPoolRow(context.m));
     const [i, from, row] = [f.local('i32'), f.local('i32'), f.local('i32')];
-    eachImage(f, images, context, (image) => {
+    eachOfPart(f, images, context, (image) => {
       f.set(from, product(image, inHeight, inWidth));
       f.set(row, bytes(product(image, outHeight, outWidth)));
       f.for(i, i32.const(0), outHeight, 1, () => {
@@ -217,7 +214,7 @@ const averagePool = kernel(
         b.increment(to, bytes(w.channels));
       });
     });
-    eachImage(f, images, context, (image) => {
+    eachOfPart(f, images, context, (image) => {
       const [from, to] = [imageAt(x, image, inSize(g)), imageAt(y, image, outSize(g))];
       f.do(call(ofImage, from, to, ...windowArgs(g)));
     });
@@ -260,7 +257,7 @@ const averagePoolTranspose = kernel(
         });
       },
     );
-    eachImage(f, images, context, (image) => {
+    eachOfPart(f, images, context, (image) => {
       const [from, to] = [imageAt(y, image, outSize(g)), imageAt(x, image, inSize(g))];
       f.do(call(ofImage, from, to, ...windowArgs(g)));
     });

@@ -4,8 +4,9 @@
  */
 import type { FunctionBuilder, FunctionRef, Local } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { i32, select } from '../assembler/instructions.js';
+import { i32 } from '../assembler/instructions.js';
 import type { KernelContext } from '../kernel.js';
+import { product, maximum, minimum, bytes } from '../integers.js';
 
 const WINDOW_FIELDS = [
   'channels',
@@ -37,13 +38,6 @@ export const windowFields = {
   padTop: 'i32',
   padLeft: 'i32',
 } as const;
-
-const maximum = (a: Expr<'i32'>, b: Expr<'i32'>): Expr<'i32'> => select(a, b, i32.gt_s(a, b));
-export const minimum = (a: Expr<'i32'>, b: Expr<'i32'>): Expr<'i32'> =>
-  select(a, b, i32.lt_s(a, b));
-export const bytes = (elements: Expr<'i32'>): Expr<'i32'> => i32.shl(elements, i32.const(2));
-export const product = (...factors: readonly Expr<'i32'>[]): Expr<'i32'> =>
-  factors.reduce((a, b) => i32.mul(a, b));
 
 /** What part of the windows lies on the image: its size, and the position of its first element within the image. */
 interface Covered {
@@ -141,19 +135,6 @@ export function imageFunction(
       body(f, g, locals.slice(0, addresses));
     }),
   );
-}
-
-/** The images of a part. */
-export function eachImage(
-  f: FunctionBuilder,
-  images: Expr<'i32'>,
-  { part, parts }: KernelContext,
-  body: (image: Local<'i32'>) => void,
-): void {
-  const image = f.local('i32');
-  const share = (p: Expr<'i32'>): Expr<'i32'> => i32.div_s(i32.mul(images, p), parts);
-  const end = f.local('i32', share(i32.add(part, i32.const(1))));
-  f.for(image, share(part), end, 1, () => body(image));
 }
 
 export const windowArgs = (g: WindowLocals): Local<'i32'>[] =>

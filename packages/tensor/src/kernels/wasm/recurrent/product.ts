@@ -12,6 +12,7 @@ import { f32, i32 } from '../assembler/instructions.js';
 import { command, kernel, type Command, type KernelContext, type Operand } from '../kernel.js';
 import { madd } from '../math.js';
 import { v128 } from '../assembler/simd.js';
+import { roundUp } from '../heap.js';
 
 /** Where functions are made. */
 export type Place = Pick<KernelContext, 'm' | 'shared'>;
@@ -38,7 +39,7 @@ export type Ints<N extends number, T extends readonly 'i32'[] = readonly []> = T
   : Ints<N, readonly [...T, 'i32']>;
 
 /** n rounded up to a multiple of 4: the columns for which there must be room. */
-export const padded = (n: number): number => Math.ceil(n / 4) * 4;
+export const padded = (n: number): number => roundUp(n, 4);
 
 /** Weights [k, n] of any strides (bytes) into panels; columns from n to `width` become zeros. */
 export const packPanels = kernel(

@@ -12,10 +12,11 @@ import {
 import type { Expr } from '../assembler/code.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
 import {
+  type Part,
+  partRange,
   command,
   kernel,
   type Command,
-  type KernelContext,
   type LoweringContext,
   type Operand,
 } from '../kernel.js';
@@ -33,16 +34,11 @@ type Int = Local<'i32'>;
 export function overBlocks(
   f: FunctionBuilder,
   { batch, block }: { readonly batch: Int; readonly block: Int },
-  { part, parts }: KernelContext,
+  own: Part,
   body: (first: Int, rows: Int) => void,
 ): void {
-  const tiles = f.local('i32', i32.div_u(add(batch, TILE_ROWS - 1), int(TILE_ROWS)));
-  const start = (of: Expr<'i32'>): Expr<'i32'> =>
-    times(i32.div_u(i32.mul(tiles, of), parts), TILE_ROWS);
-  const first = f.local('i32', start(part));
-  const end = f.local('i32', start(add(part, 1)));
+  const { from: first, to: end } = partRange(f, batch, own, TILE_ROWS);
   const rows = f.local('i32');
-  f.if(i32.gt_s(end, batch), () => f.set(end, batch));
   f.while(i32.lt_s(first, end), () => {
     f.set(rows, sub(end, first));
     f.if(i32.gt_s(rows, block), () => f.set(rows, block));

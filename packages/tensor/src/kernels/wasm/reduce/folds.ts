@@ -9,7 +9,7 @@ import {
   type Local,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { f32, f64, i32, select } from '../assembler/instructions.js';
+import { f32, f64, i32 } from '../assembler/instructions.js';
 import type { KernelContext } from '../kernel.js';
 import { f32x4, f64x2, v128 } from '../assembler/simd.js';
 
@@ -67,19 +67,6 @@ export const greatestAbsolute: Extreme = {
   vector: (a, x) => f32x4.max(a, f32x4.abs(x)),
   scalar: (a, x) => f32.max(a, f32.abs(x)),
 };
-
-/** Which of `count` are this part's: from … to − 1. */
-export function partRange(
-  f: FunctionBuilder,
-  { part, parts }: KernelContext,
-  count: Expr<'i32'>,
-): { readonly from: Local<'i32'>; readonly to: Local<'i32'> } {
-  const rest = i32.sub(parts, i32.const(1));
-  const each = f.local('i32', i32.div_u(i32.add(count, rest), parts));
-  const from = f.local('i32', i32.mul(part, each));
-  const end = f.local('i32', i32.add(from, each));
-  return { from, to: f.local('i32', select<'i32'>(end, count, i32.lt_s(end, count))) };
-}
 
 const promoted = (address: Expr<'i32'>, offset: number): Vector =>
   f64x2.promote_low_f32x4(v128.load64_zero(address, offset));

@@ -5,6 +5,7 @@ import { call, type FunctionBuilder, type Local } from '../assembler/assembler.j
 import type { Expr } from '../assembler/code.js';
 import { f32, f64, i32, memory, select } from '../assembler/instructions.js';
 import {
+  partRange,
   command,
   kernel,
   type Command,
@@ -25,7 +26,6 @@ import {
   greatest,
   greatestAbsolute,
   meansOf,
-  partRange,
   plainSum,
   rowExtreme,
   rowSum,
@@ -36,6 +36,7 @@ import {
 } from './folds.js';
 import { reductionLayout, rowsOf } from './layout.js';
 import { softmaxKernels, softmaxLowerings } from './softmax.js';
+import { minimum } from '../integers.js';
 
 const ROW_FIELDS = {
   x: 'i32',
@@ -76,7 +77,7 @@ function eachOutput(
   output: (row: Local<'i32'>, y: Local<'i32'>) => void,
 ): void {
   const { x, y, rows, rowStride } = args;
-  const { from, to } = partRange(f, context, rows);
+  const { from, to } = partRange(f, rows, context);
   const row = f.local('i32', i32.add(x, i32.mul(from, rowStride)));
   f.increment(y, i32.mul(from, i32.const(4)));
   f.while(i32.lt_s(from, to), () => {
@@ -99,7 +100,7 @@ function eachPiece(
   f.for(block, i32.const(0), blocks, 1, () => {
     f.for(at, i32.const(0), n, PIECE, () => {
       f.set(size, i32.sub(n, at));
-      const least = select<'i32'>(size, i32.const(PIECE), i32.lt_s(size, i32.const(PIECE)));
+      const least = minimum(size, i32.const(PIECE));
       piece(i32.add(x, i32.mul(at, i32.const(4))), least);
     });
     f.increment(x, blockStride);
@@ -161,7 +162,7 @@ function eachStrip(
     'i32',
     i32.div_u(i32.add(args.columns, i32.sub(args.strip, one)), args.strip),
   );
-  const { from, to } = partRange(f, context, i32.mul(args.outer, perOuter));
+  const { from, to } = partRange(f, i32.mul(args.outer, perOuter), context);
   const scratch = f.local(
     'i32',
     i32.add(args.scratch, i32.mul(context.part, i32.const(STRIP_BYTES))),
@@ -171,7 +172,7 @@ function eachStrip(
     f.set(o, i32.div_u(from, perOuter));
     f.set(at, i32.mul(i32.rem_u(from, perOuter), args.strip));
     f.set(columns, i32.sub(args.columns, at));
-    f.set(columns, select<'i32'>(columns, args.strip, i32.lt_s(columns, args.strip)));
+    f.set(columns, minimum(columns, args.strip));
     const four = i32.const(4);
     f.set(x, i32.add(i32.add(args.x, i32.mul(o, args.outerStride)), i32.mul(at, four)));
     f.set(y, i32.add(args.y, i32.mul(i32.add(i32.mul(o, args.columns), at), four)));
@@ -259,7 +260,7 @@ const argRows = (
           g.return(best);
         }),
       );
-      const { from, to } = partRange(f, context, rows);
+      const { from, to } = partRange(f, rows, context);
       f.increment(x, i32.mul(from, rowStride));
       f.increment(y, i32.mul(from, i32.const(4)));
       f.while(i32.lt_s(from, to), () => {

@@ -11,10 +11,17 @@ import {
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f32, f64, i32 } from '../assembler/instructions.js';
-import { command, kernel, type Kernel, type KernelContext, type Lowering } from '../kernel.js';
+import {
+  partRange,
+  command,
+  kernel,
+  type Kernel,
+  type KernelContext,
+  type Lowering,
+} from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitExp } from '../math.js';
-import { greatest, partRange, rowExtreme } from './folds.js';
+import { greatest, rowExtreme } from './folds.js';
 import { rowsOf } from './layout.js';
 import { f32x4, f64x2, shuffle32, v128 } from '../assembler/simd.js';
 
@@ -197,7 +204,7 @@ const rowsKernel = (
   ) => void,
 ): Kernel<typeof ROWS> =>
   kernel(name, ROWS, (f, { x, y, rows, rowStride, n }, context) => {
-    const { from, to } = partRange(f, context, rows);
+    const { from, to } = partRange(f, rows, context);
     const bytes = f.local('i32', i32.mul(n, i32.const(4)));
     f.increment(x, i32.mul(from, rowStride));
     f.increment(y, i32.mul(from, bytes));
@@ -226,7 +233,7 @@ const softmaxCrossEntropy = kernel(
   'softmaxCrossEntropyF32',
   { z: 'i32', t: 'i32', y: 'i32', rows: 'i32', strideZ: 'i32', strideT: 'i32', n: 'i32' },
   (f, { z, t, y, rows, strideZ, strideT, n }, context) => {
-    const { from, to } = partRange(f, context, rows);
+    const { from, to } = partRange(f, rows, context);
     f.increment(z, i32.mul(from, strideZ));
     f.increment(t, i32.mul(from, strideT));
     f.increment(y, i32.mul(from, i32.const(4)));
