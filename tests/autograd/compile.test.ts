@@ -153,6 +153,10 @@ describe('a step', () => {
       'gather: index 3 is outside an axis of 3 elements (-3 to 2).',
     );
     expect(w.toArray()).toEqual([[2, 3], [4, 5], [6, 7]]); // prettier-ignore
+    expect(messageOf(IndexError, () => step.profile(tensor([0, 3], 'int32')))).toBe(
+      'gather: index 3 is outside an axis of 3 elements (-3 to 2).',
+    );
+    expect(w.toArray()).toEqual([[2, 3], [4, 5], [6, 7]]); // prettier-ignore
     expect(at(1, 2).toArray()).toEqual([[4, 5], [6, 7]]); // prettier-ignore
   });
 

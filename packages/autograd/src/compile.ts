@@ -1,7 +1,7 @@
 /**
  * Steps of one's own as programs.
  */
-import { CompiledStep, ValueError, type ProfileRow, type Tensor } from '@tapegrad/tensor';
+import { CompiledStep, ValueError, typesKey, type ProfileRow, type Tensor } from '@tapegrad/tensor';
 import { Variable, toVariable, type VariableLike } from './variable.js';
 
 /** What a step may return: a value, a list of them, or an object. */
@@ -35,12 +35,15 @@ export interface CompiledFunction<R extends StepResult> {
 export function compile<R extends StepResult>(
   step: (...inputs: Variable[]) => R,
 ): CompiledFunction<R> {
-  /** How to put the results together again, by the types of the inputs; known once the step has been recorded or run. */
+  /**
+   * How to put the results together again, by the types of the inputs: a step may give a list for some shapes and a single value
+   * for others. Known once the step has been recorded or run.
+   */
   const forms = new Map<string, (outputs: readonly Variable[]) => StepResult>();
   const compiled = new CompiledStep((inputs) => {
     const result = step(...inputs.map((x) => new Variable(x)));
     const { values, assemble } = partsOf(result);
-    forms.set(keyOf(inputs), assemble);
+    forms.set(typesKey(inputs), assemble);
     return values.map((x) => x.value);
   });
   const tensors = (inputs: readonly VariableLike[]): Tensor[] =>
@@ -48,7 +51,7 @@ export function compile<R extends StepResult>(
   const call = (...inputs: readonly VariableLike[]): R => {
     const values = tensors(inputs);
     const outputs = compiled.run(values).map((x) => new Variable(x));
-    const assemble = forms.get(keyOf(values));
+    const assemble = forms.get(typesKey(values));
     if (assemble === undefined) throw new ValueError('compile: the step has not been run.');
     // The parts are put together as the step itself has given them.
     return assemble(outputs) as R;
@@ -61,13 +64,6 @@ export function compile<R extends StepResult>(
     profile: (...inputs: readonly VariableLike[]) =>
       compiled.program(tensors(inputs))?.profile(tensors(inputs)) ?? [],
   });
-}
-
-/** The types of the inputs: a step may give a list for some shapes and a single value for others. */
-function keyOf(inputs: readonly Tensor[]): string {
-  let key = '';
-  for (const { dtype, shape } of inputs) key += `${dtype}[${shape.join()}]`;
-  return key;
 }
 
 /** @throws ValueError for what is no Variable */

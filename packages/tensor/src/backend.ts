@@ -2,7 +2,7 @@
  * Which kernels compute: the WebAssembly ones where the platform has them, else the TypeScript ones, which can do all of it.
  */
 import { ValueError, formatChoices } from './errors.js';
-import { launchOnHeap } from './kernels/wasm/eager.js';
+import { launchOnHeap } from './eager.js';
 import { createMachine, detectFeatures, type Machine } from './kernels/wasm/machine.js';
 import type { KernelOp, ListOp, Strided } from './op.js';
 import { Residents } from './residents.js';
@@ -59,7 +59,7 @@ export function currentEngine(): Engine | null {
 }
 
 function findEngine(): Engine | null {
-  engine ??= engine === undefined ? makeEngine() : null;
+  if (engine === undefined) engine = makeEngine();
   return engine;
 }
 

@@ -60,22 +60,21 @@ export class CompiledStep {
       this.generator = generator;
       this.threads = threads;
     }
-    let key = '';
-    for (const x of inputs) key += x.dtype + formatShape(x.shape);
+    const key = typesKey(inputs);
     let program = this.programs.get(key);
-    if (program === undefined) {
-      program = new Program(engine, fuse(record(inputs, this.step)));
-    } else {
-      this.programs.delete(key);
-    }
+    program ??= new Program(engine, fuse(record(inputs, this.step)));
     // The map is in the order of use.
+    this.programs.delete(key);
     this.programs.set(key, program);
-    if (this.programs.size > KEPT) {
-      for (const oldest of this.programs.keys()) {
-        this.programs.delete(oldest);
-        break;
-      }
-    }
+    const [oldest] = this.programs.keys();
+    if (this.programs.size > KEPT) this.programs.delete(oldest);
     return program;
   }
+}
+
+/** Says of which dtypes and shapes tensors are: what a program is made for. */
+export function typesKey(tensors: readonly Tensor[]): string {
+  let key = '';
+  for (const { dtype, shape } of tensors) key += dtype + formatShape(shape);
+  return key;
 }

@@ -36,7 +36,7 @@ export { getBackend, setBackend, type Backend } from './backend.js';
 export { OutOfMemoryError } from './kernels/wasm/heap.js';
 export { peakRates, type PeakRates } from './peak.js';
 export { getThreads, setThreads } from './threads.js';
-export { CompiledStep } from './compiled-step.js';
+export { CompiledStep, typesKey } from './compiled-step.js';
 export { Program, type ProfileRow, type ProgramCall } from './program.js';
 
 // For those who build on the op records, as autograd does.

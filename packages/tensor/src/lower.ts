@@ -3,7 +3,8 @@
  */
 import { ARRAY_TYPES, type DType } from './dtype.js';
 import { lowerings } from './kernels/wasm/families.js';
-import type { Command, Epilogue, Operand } from './kernels/wasm/kernel.js';
+import { aligned } from './kernels/wasm/heap.js';
+import type { Command, Epilogue, LoweringCall, Operand } from './kernels/wasm/kernel.js';
 import type { RecordedCall } from './recording.js';
 import { rowMajorStrides } from './shape.js';
 import type { Storage, Tensor } from './tensor.js';
@@ -19,46 +20,60 @@ export interface Lowered {
   readonly faults: boolean;
 }
 
-const ALIGNMENT = 64;
-
 /** Stands for addresses that are not known yet. It is not 0, which kernels take for "none". */
 export const SOME_ADDRESS = 1024;
 
-/**
- * Asks the op's lowering for commands.
- *
- * @param scratch the address of the memory that every call may use while it runs
- */
+/** Who will run the commands, and where. */
+export interface LoweringPlace {
+  readonly threads: number;
+  /** The address of the memory that every call may use while it runs. */
+  readonly scratch: number;
+  /** Whether somebody looks at `FAULT` after each command that may note an error there. */
+  readonly looksForFaults: boolean;
+}
+
+/** Asks an op's lowering for commands. Ops without one have none. */
+export function lowerOp(
+  name: string,
+  { inputs, outputs, attrs, epilogue }: LoweringCall,
+  { threads, scratch, looksForFaults }: LoweringPlace,
+): Lowered {
+  const lower = lowerings.get(name);
+  let scratchBytes = 0;
+  let faults = false;
+  const commands =
+    lower?.(
+      // The table of lowerings is typed by op: these are the attributes of this one.
+      { inputs, outputs, attrs: attrs as never, epilogue },
+      {
+        threads,
+        scratch: (bytes) => {
+          const address = scratch + scratchBytes;
+          scratchBytes += aligned(bytes);
+          return address;
+        },
+        mayFault: () => (faults = looksForFaults),
+      },
+    ) ?? null;
+  return { commands, scratchBytes, faults };
+}
+
+/** As `lowerOp`, for a call of a recording. */
 export function lowerCall(
   { spec, inputs, outputs, attrs, epilogue }: RecordedCall,
   addressOf: AddressOf,
   threads: number,
   scratch: number,
 ): Lowered {
-  const lower = lowerings.get(spec.name);
-  if (lower === undefined) return { commands: null, scratchBytes: 0, faults: false };
   const operand = (x: Tensor): Operand => operandOf(x, addressOf);
-  let scratchBytes = 0;
-  let faults = false;
-  const commands = lower(
-    {
-      inputs: inputs.map(operand),
-      outputs: outputs.map(operand),
-      // The table of lowerings is typed by op: these are the attributes of this one.
-      attrs: attrs as never,
-      epilogue: epilogue === null ? null : placedEpilogue(epilogue, operand),
-    },
-    {
-      threads,
-      scratch: (bytes) => {
-        const address = scratch + scratchBytes;
-        scratchBytes += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-        return address;
-      },
-      mayFault: () => (faults = true),
-    },
-  );
-  return { commands, scratchBytes, faults };
+  const placed = epilogue === null ? null : placedEpilogue(epilogue, operand);
+  const call = {
+    inputs: inputs.map(operand),
+    outputs: outputs.map(operand),
+    attrs,
+    epilogue: placed,
+  };
+  return lowerOp(spec.name, call, { threads, scratch, looksForFaults: true });
 }
 
 function placedEpilogue(

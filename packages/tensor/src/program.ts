@@ -143,27 +143,24 @@ export class Program {
    */
   run(inputs: readonly Tensor[]): Tensor[] {
     this.feed(inputs);
-    const { exports } = this.engine.machine;
     const threads = this.activeThreads();
-    for (const { from, to, act, raise } of this.steps) {
-      if (act !== null) act();
-      else exports.execute(from, to, threads);
-      if (raise !== null && this.takeFault()) raise();
-    }
+    for (const step of this.steps) this.perform(step, threads);
+    this.countChanges();
     return this.results();
   }
 
-  /** Runs the step once, and says how long each call took. */
+  /** Runs the step once, and says how long each call took. @throws as `run` */
   profile(inputs: readonly Tensor[]): ProfileRow[] {
     this.feed(inputs);
-    const { exports } = this.engine.machine;
     const threads = this.activeThreads();
-    return this.single.flatMap(({ from, to, act, call }) => {
+    const rows = this.single.flatMap((step): ProfileRow[] => {
       const start = performance.now();
-      if (act === null) exports.execute(from, to, threads);
-      else act();
-      return call === null ? [] : [{ call, ms: performance.now() - start }];
+      this.perform(step, threads);
+      const ms = performance.now() - start;
+      return step.call === null ? [] : [{ call: step.call, ms }];
     });
+    this.countChanges();
+    return rows;
   }
 
   /** The list of calls: op, kernels, shapes, work. */
@@ -181,6 +178,16 @@ export class Program {
       `program: ${this.calls.length} calls, arena of ${this.arenaBytes} bytes`,
       ...lines,
     ].join('\n');
+  }
+
+  private perform({ from, to, act, raise }: Step, threads: number): void {
+    if (act !== null) act();
+    else this.engine.machine.exports.execute(from, to, threads);
+    if (raise !== null && this.takeFault()) raise();
+  }
+
+  private countChanges(): void {
+    for (const storage of this.written) storage.version++;
   }
 
   /** Whether a command has noted an error since this was last asked. */
@@ -221,7 +228,6 @@ export class Program {
   }
 
   private results(): Tensor[] {
-    for (const storage of this.written) storage.version++;
     return this.outputs.map((x) => {
       const copy = allocate(x);
       if (x.contiguous) copy.data.set(x.toTypedArray());

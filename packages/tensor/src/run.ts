@@ -30,8 +30,8 @@ export interface Recorder {
 
 let recorder: Recorder | null = null;
 
-/** Runs `body` with all ops noted by `to` and none of them computed. */
-export function withRecorder<T>(to: Recorder, body: () => T): T {
+/** Runs `body` with all ops noted by `to` and none of them computed; with null they are computed. */
+export function withRecorder<T>(to: Recorder | null, body: () => T): T {
   const outer = recorder;
   recorder = to;
   try {
@@ -43,13 +43,7 @@ export function withRecorder<T>(to: Recorder, body: () => T): T {
 
 /** Computes at once what `body` asks for, even inside a step that is being recorded: weights are made so. */
 export function outsideRecording<T>(body: () => T): T {
-  const outer = recorder;
-  recorder = null;
-  try {
-    return body();
-  } finally {
-    recorder = outer;
-  }
+  return withRecorder(null, body);
 }
 
 /** Whether a step is being recorded, so that values are not there to be looked at. */

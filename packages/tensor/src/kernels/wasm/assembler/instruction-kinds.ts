@@ -127,6 +127,30 @@ export function replace<T extends ValType>(
     plain(name, [...opcode(SIMD, code), lane], ['v128', type], 'v128')(vector, value);
 }
 
+/** One lane from address + offset, the others from the vector. */
+export function loadLane(
+  name: string,
+  code: number,
+  align: number,
+): (address: Expr<'i32'>, vector: Expr<V>, lane: number, offset?: number) => Expr<V> {
+  return (address, vector, lane, offset = 0) =>
+    plain(name, laneBytes(code, align, offset, lane), ['i32', 'v128'], 'v128')(address, vector);
+}
+
+/** Writes one lane to address + offset. */
+export function storeLane(
+  name: string,
+  code: number,
+  align: number,
+): (address: Expr<'i32'>, vector: Expr<V>, lane: number, offset?: number) => Expr<'void'> {
+  return (address, vector, lane, offset = 0) =>
+    plain(name, laneBytes(code, align, offset, lane), ['i32', 'v128'], 'void')(address, vector);
+}
+
+function laneBytes(code: number, align: number, offset: number, lane: number): number[] {
+  return [...opcode(SIMD, code), ...memoryArgument(align, offset), lane];
+}
+
 export function constant<T extends ValType>(
   name: string,
   code: number,

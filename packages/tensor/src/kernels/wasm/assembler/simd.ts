@@ -10,17 +10,24 @@ import {
   extract,
   floatBytes,
   load,
-  memoryArgument,
+  loadLane,
   opcode,
   plain,
   replace,
   shift,
   store,
+  storeLane,
   unary,
   v1,
   v2,
   v3,
 } from './instruction-kinds.js';
+
+/** The same bytes in all lanes. */
+const repeated = (lane: readonly number[]): Expr<'v128'> => {
+  const all = Array.from({ length: 16 }, (_, i) => lane[i % lane.length]);
+  return plain('v128.const', [...opcode(SIMD, 12), ...all], [], 'v128')();
+};
 
 export const v128 = {
   load: load('v128.load', 0, 4, 'v128', SIMD),
@@ -29,58 +36,13 @@ export const v128 = {
   /** One 32-bit lane from memory, the others zero. */
   load32_zero: load('v128.load32_zero', 92, 2, 'v128', SIMD),
   load64_zero: load('v128.load64_zero', 93, 3, 'v128', SIMD),
-  /** Four bytes, each widened without sign to a lane of 32 bits, take two steps: load32_zero and the extends. */
   store: store('v128.store', 11, 4, 'v128', SIMD),
-  load32_lane: (
-    address: Expr<'i32'>,
-    vector: Expr<'v128'>,
-    lane: number,
-    offset = 0,
-  ): Expr<'v128'> =>
-    plain(
-      'v128.load32_lane',
-      [...opcode(SIMD, 86), ...memoryArgument(2, offset), lane],
-      ['i32', 'v128'],
-      'v128',
-    )(address, vector),
-  load64_lane: (
-    address: Expr<'i32'>,
-    vector: Expr<'v128'>,
-    lane: number,
-    offset = 0,
-  ): Expr<'v128'> =>
-    plain(
-      'v128.load64_lane',
-      [...opcode(SIMD, 87), ...memoryArgument(3, offset), lane],
-      ['i32', 'v128'],
-      'v128',
-    )(address, vector),
-  store32_lane: (
-    address: Expr<'i32'>,
-    vector: Expr<'v128'>,
-    lane: number,
-    offset = 0,
-  ): Expr<'void'> =>
-    plain(
-      'v128.store32_lane',
-      [...opcode(SIMD, 90), ...memoryArgument(2, offset), lane],
-      ['i32', 'v128'],
-      'void',
-    )(address, vector),
-  store64_lane: (
-    address: Expr<'i32'>,
-    vector: Expr<'v128'>,
-    lane: number,
-    offset = 0,
-  ): Expr<'void'> =>
-    plain(
-      'v128.store64_lane',
-      [...opcode(SIMD, 91), ...memoryArgument(3, offset), lane],
-      ['i32', 'v128'],
-      'void',
-    )(address, vector),
+  load32_lane: loadLane('v128.load32_lane', 86, 2),
+  load64_lane: loadLane('v128.load64_lane', 87, 3),
+  store32_lane: storeLane('v128.store32_lane', 90, 2),
+  store64_lane: storeLane('v128.store64_lane', 91, 3),
   /** All 16 bytes zero. */
-  zero: plain('v128.const', [...opcode(SIMD, 12), ...Array<number>(16).fill(0)], [], 'v128'),
+  zero: (): Expr<'v128'> => repeated([0]),
   not: v1('v128.not', 77),
   and: v2('v128.and', 78),
   /** a and not b */
@@ -128,15 +90,8 @@ export function shuffle32(
 export const i32x4 = {
   splat: unary('i32x4.splat', 17, 'i32', 'v128', SIMD),
   /** The same constant in all lanes. */
-  const: (value: number): Expr<'v128'> => {
-    const lane = [value, value >> 8, value >> 16, value >> 24].map((byte) => byte & 0xff);
-    return plain(
-      'v128.const',
-      [...opcode(SIMD, 12), ...lane, ...lane, ...lane, ...lane],
-      [],
-      'v128',
-    )();
-  },
+  const: (value: number): Expr<'v128'> =>
+    repeated([value, value >> 8, value >> 16, value >> 24].map((byte) => byte & 0xff)),
   extract_lane: extract('i32x4.extract_lane', 27, 'i32'),
   replace_lane: replace('i32x4.replace_lane', 28, 'i32'),
   eq: v2('i32x4.eq', 55),
@@ -177,15 +132,7 @@ export const i64x2 = {
 export const f32x4 = {
   splat: unary('f32x4.splat', 19, 'f32', 'v128', SIMD),
   /** The same constant in all lanes. */
-  const: (value: number): Expr<'v128'> => {
-    const lane = floatBytes(value, 4);
-    return plain(
-      'v128.const',
-      [...opcode(SIMD, 12), ...lane, ...lane, ...lane, ...lane],
-      [],
-      'v128',
-    )();
-  },
+  const: (value: number): Expr<'v128'> => repeated(floatBytes(value, 4)),
   extract_lane: extract('f32x4.extract_lane', 31, 'f32'),
   replace_lane: replace('f32x4.replace_lane', 32, 'f32'),
   eq: v2('f32x4.eq', 65),
@@ -219,10 +166,7 @@ export const f32x4 = {
 
 export const f64x2 = {
   splat: unary('f64x2.splat', 20, 'f64', 'v128', SIMD),
-  const: (value: number): Expr<'v128'> => {
-    const lane = floatBytes(value, 8);
-    return plain('v128.const', [...opcode(SIMD, 12), ...lane, ...lane], [], 'v128')();
-  },
+  const: (value: number): Expr<'v128'> => repeated(floatBytes(value, 8)),
   extract_lane: extract('f64x2.extract_lane', 33, 'f64'),
   replace_lane: replace('f64x2.replace_lane', 34, 'f64'),
   eq: v2('f64x2.eq', 71),
