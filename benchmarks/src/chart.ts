@@ -1,14 +1,14 @@
 /**
  * The results as a picture: for each row how many times as long as tapegrad every other engine takes.
  */
-import { View, Warn, parse, type Spec } from 'vega';
+import type { Spec } from 'vega';
+import { figure, svgOf } from './figure.js';
 import type { PeerSpec } from './peers.js';
 import type { Results } from './runner.js';
 
 /** The one that the others are compared with. */
 const OURS = 'tapegrad';
 const ROW_HEIGHT = 22;
-const FONT = 'DejaVu Sans, Verdana, sans-serif';
 
 interface Point {
   readonly row: string;
@@ -31,23 +31,10 @@ function pointsOf(measured: Readonly<Record<string, Results>>): Point[] {
 
 function specOf(points: readonly Point[], peers: readonly string[]): Spec {
   const rows = [...new Set(points.map(({ row }) => row))];
-  return {
-    $schema: 'https://vega.github.io/schema/vega/v6.json',
-    width: 560,
+  const title = `Time of each engine, as a multiple of ${OURS}'s`;
+  const subtitle = `right of the line ${OURS} is faster, left of it slower`;
+  return figure(title, subtitle, {
     height: ROW_HEIGHT * rows.length,
-    padding: 12,
-    background: 'white',
-    title: {
-      text: `Time of each engine, as a multiple of ${OURS}'s`,
-      subtitle: `right of the line ${OURS} is faster, left of it slower`,
-      anchor: 'start',
-      offset: 12,
-    },
-    config: {
-      title: { font: FONT, subtitleFont: FONT },
-      axis: { labelFont: FONT, titleFont: FONT },
-      legend: { labelFont: FONT, titleFont: FONT },
-    },
     data: [{ name: 'points', values: [...points] }],
     scales: [
       {
@@ -116,7 +103,7 @@ function specOf(points: readonly Point[], peers: readonly string[]): Spec {
         },
       },
     ],
-  };
+  });
 }
 
 /** An SVG; null when there is nothing to compare. */
@@ -129,10 +116,5 @@ export async function ratioChart(
   const names = peers
     .map(({ name }) => name)
     .filter((name) => points.some(({ peer }) => peer === name));
-  const view = new View(parse(specOf(points, names)), { renderer: 'none', logLevel: Warn });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  return svgOf(specOf(points, names));
 }

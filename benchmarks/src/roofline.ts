@@ -20,7 +20,8 @@ import {
   type PeakRates,
   type Tensor,
 } from 'tapegrad';
-import { View, Warn, parse, type Spec } from 'vega';
+import type { Spec } from 'vega';
+import { figure, svgOf } from './figure.js';
 import { uniform } from './numbers.js';
 
 interface Point {
@@ -35,7 +36,6 @@ interface Point {
 
 /** Calls that take less than this share of their step are left out. */
 const LEAST_SHARE = 0.01;
-const FONT = 'DejaVu Sans, Verdana, sans-serif';
 const CHANNELS_FIRST = { padding: 'same', dataFormat: 'channelsFirst' } as const;
 const pool = (): MaxPooling2D => new MaxPooling2D(2, { strides: 2, ...CHANNELS_FIRST });
 
@@ -132,83 +132,70 @@ function specOf(points: readonly Point[], { gflops, gbytes }: PeakRates): Spec {
     gflops: Math.min(gflops, gbytes * intensity),
   }));
   const note = `${gflops.toFixed(0)} GFLOP/s in the innermost loop of products, ${gbytes.toFixed(0)} GB/s copying memory`;
-  return {
-    $schema: 'https://vega.github.io/schema/vega/v6.json',
-    width: 560,
-    height: 340,
-    padding: 12,
-    background: 'white',
-    title: {
-      text: 'Kernel calls of the training steps, and what one thread can do at best',
-      subtitle: [
-        note,
-        "area: time in a step; above the roof: in the cache, or Winograd's fewer products",
+  const title = 'Kernel calls of the training steps, and what one thread can do at best';
+  return figure(
+    title,
+    [note, "area: time in a step; above the roof: in the cache, or Winograd's fewer products"],
+    {
+      height: 340,
+      data: [
+        { name: 'points', values: [...points] },
+        { name: 'roof', values: roof },
       ],
-      anchor: 'start',
-      offset: 12,
-    },
-    config: {
-      title: { font: FONT, subtitleFont: FONT },
-      axis: { labelFont: FONT, titleFont: FONT },
-      legend: { labelFont: FONT, titleFont: FONT },
-    },
-    data: [
-      { name: 'points', values: [...points] },
-      { name: 'roof', values: roof },
-    ],
-    scales: [
-      { name: 'x', type: 'log', domain: [low, high], range: 'width' },
-      { name: 'y', type: 'log', domain: [0.5, 256], range: 'height' },
-      {
-        name: 'colour',
-        type: 'ordinal',
-        domain: Object.keys(PROGRAMS),
-        range: { scheme: 'tableau10' },
-      },
-      { name: 'area', type: 'linear', domain: [0, 20], range: [30, 500] },
-    ],
-    axes: [
-      {
-        scale: 'x',
-        orient: 'bottom',
-        grid: true,
-        title: 'FLOP for each byte',
-        format: '~g',
-        tickCount: 8,
-      },
-      { scale: 'y', orient: 'left', grid: true, title: 'GFLOP/s', format: '~g', tickCount: 8 },
-    ],
-    legends: [{ fill: 'colour', orient: 'right', title: 'program' }],
-    marks: [
-      {
-        type: 'line',
-        from: { data: 'roof' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'intensity' },
-            y: { scale: 'y', field: 'gflops' },
-            stroke: { value: '#333' },
-            strokeWidth: { value: 2 },
+      scales: [
+        { name: 'x', type: 'log', domain: [low, high], range: 'width' },
+        { name: 'y', type: 'log', domain: [0.5, 256], range: 'height' },
+        {
+          name: 'colour',
+          type: 'ordinal',
+          domain: Object.keys(PROGRAMS),
+          range: { scheme: 'tableau10' },
+        },
+        { name: 'area', type: 'linear', domain: [0, 20], range: [30, 500] },
+      ],
+      axes: [
+        {
+          scale: 'x',
+          orient: 'bottom',
+          grid: true,
+          title: 'FLOP for each byte',
+          format: '~g',
+          tickCount: 8,
+        },
+        { scale: 'y', orient: 'left', grid: true, title: 'GFLOP/s', format: '~g', tickCount: 8 },
+      ],
+      legends: [{ fill: 'colour', orient: 'right', title: 'program' }],
+      marks: [
+        {
+          type: 'line',
+          from: { data: 'roof' },
+          encode: {
+            enter: {
+              x: { scale: 'x', field: 'intensity' },
+              y: { scale: 'y', field: 'gflops' },
+              stroke: { value: '#333' },
+              strokeWidth: { value: 2 },
+            },
           },
         },
-      },
-      {
-        type: 'symbol',
-        clip: true,
-        from: { data: 'points' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'intensity' },
-            y: { scale: 'y', field: 'gflops' },
-            size: { scale: 'area', field: 'ms' },
-            fill: { scale: 'colour', field: 'program' },
-            fillOpacity: { value: 0.75 },
-            stroke: { value: 'white' },
+        {
+          type: 'symbol',
+          clip: true,
+          from: { data: 'points' },
+          encode: {
+            enter: {
+              x: { scale: 'x', field: 'intensity' },
+              y: { scale: 'y', field: 'gflops' },
+              size: { scale: 'area', field: 'ms' },
+              fill: { scale: 'colour', field: 'program' },
+              fillOpacity: { value: 0.75 },
+              stroke: { value: 'white' },
+            },
           },
         },
-      },
-    ],
-  };
+      ],
+    },
+  );
 }
 
 const file = process.argv[2] ?? 'roofline.svg';
@@ -225,8 +212,6 @@ if (peaks === null) {
         `${gflops.toFixed(1).padStart(6)} GFLOP/s`,
     );
   }
-  const view = new View(parse(specOf(points, peaks)), { renderer: 'none', logLevel: Warn });
-  writeFileSync(file, await view.toSVG());
-  view.finalize();
+  writeFileSync(file, await svgOf(specOf(points, peaks)));
   console.log(`written: ${file}`);
 }

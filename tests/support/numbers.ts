@@ -1,3 +1,5 @@
+import { tensor, type Shape, type Tensor } from '@tapegrad/tensor';
+
 /** Numbers for tests from a generator that is not the library's own: mulberry32 by Tommy Ettinger, public domain. */
 export class Numbers {
   constructor(private state: number) {}
@@ -13,6 +15,15 @@ export class Numbers {
   /** A whole number from low up to and with high. */
   integer(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1));
+  }
+
+  /** A float32 tensor of whole numbers from low up to and with high: sums of such are exact, in whatever order. */
+  wholes(shape: Shape, low: number, high: number): Tensor {
+    const size = shape.reduce((n, s) => n * s, 1);
+    return tensor(
+      Float32Array.from({ length: size }, () => this.integer(low, high)),
+      { shape },
+    );
   }
 
   pick<T>(list: readonly T[]): T {

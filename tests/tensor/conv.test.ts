@@ -14,13 +14,7 @@ import { Numbers } from '../support/numbers.js';
 const numbers = new Numbers(99);
 
 /** Whole numbers from −4 to 4: sums are exact in float32 and in whatever order. */
-function whole(shape: Shape): Tensor {
-  const size = shape.reduce((n, s) => n * s, 1);
-  return tensor(
-    Float32Array.from({ length: size }, () => numbers.integer(-4, 4)),
-    { shape },
-  );
-}
+const whole = (shape: Shape): Tensor => numbers.wholes(shape, -4, 4);
 
 const dot = (a: Tensor, b: Tensor): number => a.cast('float64').mul(b.cast('float64')).sum().item();
 const first = (x: Tensor): Tensor => x.transpose([0, 3, 1, 2]);

@@ -150,7 +150,20 @@ class MatMul:
         return float(self.c[-1, -1])
 
 
-class Convolution:
+class Kernel:
+    """Computes something of its inputs again and again."""
+
+    def begin(self):
+        pass
+
+    def step(self):
+        self.results = self.compute(*self.inputs)
+
+    def result(self):
+        return energy(*self.results)
+
+
+class Convolution(Kernel):
     def __init__(self, task):
         x, kernel, dy = convolution_data(task)
         self.inputs = [tf.constant(a) for a in (channels_last(x), kernel, channels_last(dy))]
@@ -164,17 +177,8 @@ class Convolution:
 
         self.compute = compute
 
-    def begin(self):
-        pass
 
-    def step(self):
-        self.results = self.compute(*self.inputs)
-
-    def result(self):
-        return energy(*self.results)
-
-
-class LSTM:
+class LSTM(Kernel):
     def __init__(self, task):
         self.inputs = [tf.constant(array) for array in lstm_data(task)]
         layer = layers.LSTM(task["units"], return_sequences=True)
@@ -188,15 +192,6 @@ class LSTM:
             return tape.gradient(h, [weight.value for weight in layer.trainable_weights], dh)
 
         self.compute = compute
-
-    def begin(self):
-        pass
-
-    def step(self):
-        self.results = self.compute(*self.inputs)
-
-    def result(self):
-        return energy(*self.results)
 
 
 class Initialise:

@@ -7,6 +7,7 @@ import {
   type Program,
   type Tensor,
 } from '@tapegrad/tensor';
+import { inColumns } from './columns.js';
 
 /** One line: all calls of a program that do the same to tensors of the same shapes. */
 export interface ProfileEntry {
@@ -74,19 +75,11 @@ export function formatProfile(entries: readonly ProfileEntry[], threads: number)
   const peaks = peakRates() ?? { gflops: NaN, gbytes: NaN };
   const total = entries.reduce((sum, { ms }) => sum + ms, 0);
   const rows = entries.map((entry) => cells(entry, total, peaks));
-  const widths = HEADINGS.map((heading, i) =>
-    Math.max(heading.length, ...rows.map((row) => row[i].length)),
-  );
-  const left = (i: number): boolean => i === 0 || i >= HEADINGS.length - 2;
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (left(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-      .join('  ')
-      .trimEnd();
+  const atLeft = (column: number): boolean => column === 0 || column >= HEADINGS.length - 2;
+  const lines = inColumns([HEADINGS, ...rows], (column) => !atLeft(column), 2);
   const peak = `peak of one thread: ${peaks.gflops.toFixed(1)} GFLOP/s, ${peaks.gbytes.toFixed(1)} GB/s`;
   return [
-    line(HEADINGS),
-    ...rows.map(line),
+    ...lines.map((line) => line.trimEnd()),
     `total ${total.toFixed(3)} ms a step, ${threads} thread${threads === 1 ? '' : 's'}; ${peak}`,
   ].join('\n');
 }

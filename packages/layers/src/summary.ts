@@ -1,5 +1,6 @@
 /** The table that `model.summary()` prints. */
 import { ShapeError, formatShape } from '@tapegrad/tensor';
+import { inColumns } from './columns.js';
 import type { BatchShape, Layer } from './layer.js';
 import type { ModelFlow } from './flow.js';
 
@@ -30,10 +31,7 @@ export function summaryOf(model: Summarized): string {
     ]);
     seen.add(layer);
   }
-  const widths = HEADINGS.map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  const lines = table.map((row) =>
-    row.map((cell, i) => (i === 2 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('   '),
-  );
+  const lines = inColumns(table, (column) => column === 2, 3);
   const rule = '─'.repeat(lines[0].length);
   const trainable = model.trainableWeights.reduce((n, w) => n + w.size, 0);
   const total = model.countParams();

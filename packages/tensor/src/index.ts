@@ -50,6 +50,7 @@ export {
 } from './run.js';
 export { specs, opNames, type OpName, type Specs } from './ops/index.js';
 export type {
+  AttrsOf,
   InputNames,
   KernelOp,
   Layout,

@@ -110,3 +110,15 @@ export type OpSpec = KernelOp | ListOp | ViewOp | UpdateOp;
 
 /** The attributes of ops that have none. */
 export type NoAttrs = object;
+
+/** The attributes of an op, from the type of its record. */
+export type AttrsOf<S> =
+  S extends KernelOp<infer _N, infer A, infer _L>
+    ? A
+    : S extends ViewOp<infer _N, infer A, infer _L>
+      ? A
+      : S extends ListOp<infer _N, infer A, infer _L>
+        ? A
+        : S extends UpdateOp<infer _N, infer A, infer _L>
+          ? A
+          : never;

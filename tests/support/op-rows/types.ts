@@ -1,14 +1,5 @@
 /** The rows of the table of ops: inputs to try, and what must come out. */
-import {
-  DTYPES,
-  type DType,
-  type KernelOp,
-  type ListOp,
-  type OpName,
-  type Specs,
-  type UpdateOp,
-  type ViewOp,
-} from '@tapegrad/tensor';
+import { DTYPES, type AttrsOf, type DType, type OpName, type Specs } from '@tapegrad/tensor';
 import { build, type Naive } from '../naive.js';
 import { Numbers } from '../numbers.js';
 
@@ -16,18 +7,6 @@ import { Numbers } from '../numbers.js';
 export interface Sample extends Naive {
   readonly dtype?: DType;
 }
-
-/** An op's attributes. */
-type AttrsOf<S> =
-  S extends KernelOp<infer _N, infer A, infer _L>
-    ? A
-    : S extends ViewOp<infer _N, infer A, infer _L>
-      ? A
-      : S extends ListOp<infer _N, infer A, infer _L>
-        ? A
-        : S extends UpdateOp<infer _N, infer A, infer _L>
-          ? A
-          : never;
 
 /** One call of an op. */
 export interface Case<A extends object = object> {

@@ -12,13 +12,7 @@ const machine = testMachine(detectFeatures()?.relaxed);
 const numbers = new Numbers(11);
 
 /** Whole numbers from −4 to 4: sums are exact in float32 in whatever order. */
-function whole(shape: Shape): Tensor {
-  const size = shape.reduce((n, s) => n * s, 1);
-  return tensor(
-    Float32Array.from({ length: size }, () => numbers.integer(-4, 4)),
-    { shape },
-  );
-}
+const whole = (shape: Shape): Tensor => numbers.wholes(shape, -4, 4);
 
 /** The op's output for 1, 2 and 3 parts is that of the reference, to the last bit. */
 function check(name: OpName, inputs: readonly Tensor[], attrs: object): void {

@@ -8,13 +8,7 @@ const machine = testMachine();
 const numbers = new Numbers(5);
 
 /** Whole numbers from −3 to 3, so that windows have equal elements and sums are exact. */
-function whole(shape: Shape): Tensor {
-  const size = shape.reduce((n, s) => n * s, 1);
-  return tensor(
-    Float32Array.from({ length: size }, () => numbers.integer(-3, 3)),
-    { shape },
-  );
-}
+const whole = (shape: Shape): Tensor => numbers.wholes(shape, -3, 3);
 
 /** The op's outputs for 1, 2 and 3 parts are those of the reference. */
 function check(name: OpName, x: Tensor, attrs: object, relative = 0): void {

@@ -1,18 +1,9 @@
 /**
- * How ops become calls of kernels: the types of the lowerings in the families' files, and what several of them need.
+ * How ops become calls of kernels: the type of the tables in the families' files.
  */
-import type { KernelOp, ListOp, UpdateOp } from '../../op.js';
+import type { AttrsOf } from '../../op.js';
 import type { OpName, Specs } from '../../ops/index.js';
 import type { Lowering } from './kernel.js';
-
-type AttrsOf<S> =
-  S extends KernelOp<infer _N, infer A, infer _L>
-    ? A
-    : S extends ListOp<infer _N, infer A, infer _L>
-      ? A
-      : S extends UpdateOp<infer _N, infer A, infer _L>
-        ? A
-        : never;
 
 /** Lowerings by op. An op without one runs its TypeScript kernel on the same memory. Views need none: they do nothing. */
 export type LoweringTable = {

@@ -29,6 +29,8 @@ const repeated = (lane: readonly number[]): Expr<'v128'> => {
   return plain('v128.const', [...opcode(SIMD, 12), ...all], [], 'v128')();
 };
 
+const ZERO = repeated([0]);
+
 export const v128 = {
   load: load('v128.load', 0, 4, 'v128', SIMD),
   load32_splat: load('v128.load32_splat', 9, 2, 'v128', SIMD),
@@ -42,7 +44,7 @@ export const v128 = {
   store32_lane: storeLane('v128.store32_lane', 90, 2),
   store64_lane: storeLane('v128.store64_lane', 91, 3),
   /** All 16 bytes zero. */
-  zero: (): Expr<'v128'> => repeated([0]),
+  zero: (): Expr<'v128'> => ZERO,
   not: v1('v128.not', 77),
   and: v2('v128.and', 78),
   /** a and not b */

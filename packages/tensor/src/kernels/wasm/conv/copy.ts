@@ -10,10 +10,9 @@ import {
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f32, i32 } from '../assembler/instructions.js';
-import { ACTIVATION } from '../gemm/epilogue.js';
+import { activations } from '../gemm/epilogue.js';
 import { bytes } from '../integers.js';
 import type { SharedFunctions } from '../kernel.js';
-import { sigmoidF32x4, tanhF32x4 } from '../math.js';
 import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
 
 /** (from, fromStep, to, toStep, count): elements any steps of bytes apart. */
@@ -149,7 +148,6 @@ export type FinishFunction = FunctionRef<readonly ['i32', 'i32', 'i32', 'f32', '
 /** What a row of results goes through on its way out; activations by their numbers in ../gemm/epilogue.ts. */
 export function finishRow(m: ModuleBuilder, shared: SharedFunctions): FinishFunction {
   return shared.once('convFinishRowF32', () => {
-    const [tanh, sigmoid] = [tanhF32x4(m, shared), sigmoidF32x4(m, shared)];
     return m.function(
       'convFinishRowF32',
       ['i32', 'i32', 'i32', 'f32', 'i32'],
@@ -171,15 +169,9 @@ export function finishRow(m: ModuleBuilder, shared: SharedFunctions): FinishFunc
             f.increment(count, -1);
           });
         };
-        const choices: readonly [number, (x: Expr<'v128'>) => Expr<'v128'>][] = [
-          [0, (y) => y],
-          [ACTIVATION.relu, (y) => f32x4.pmax(y, v128.zero())], // y < 0 ? 0 : y; NaN stays
-          [ACTIVATION.tanh, (y) => call(tanh, y)],
-          [ACTIVATION.sigmoid, (y) => call(sigmoid, y)],
-        ];
-        for (const [number, apply] of choices) {
+        activations(m, shared).forEach((apply, number) => {
           f.if(i32.eq(activation, i32.const(number)), () => rows(apply));
-        }
+        });
       },
     );
   });

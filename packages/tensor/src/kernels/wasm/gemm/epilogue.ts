@@ -13,20 +13,30 @@ export const ACTIVATION: Readonly<Record<NonNullable<Epilogue['activation']>, nu
   sigmoid: 3,
 };
 
+/** What the activations make of four numbers, by their number. */
+export function activations(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+): readonly ((x: Expr<'v128'>) => Expr<'v128'>)[] {
+  const [tanh, sigmoid] = [tanhF32x4(m, shared), sigmoidF32x4(m, shared)];
+  return [
+    (x) => x,
+    // x < 0 ? 0 : x; NaN stays
+    (x) => f32x4.pmax(x, v128.zero()),
+    (x) => call(tanh, x),
+    (x) => call(sigmoid, x),
+  ];
+}
+
 /** (c, cRow, rows, columns, bias, activation): bias is the address of a row, or 0. */
 export function finishRows(
   m: ModuleBuilder,
   shared: SharedFunctions,
 ): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
   return shared.once('finishRowsF32', () => {
-    const [tanh, sigmoid] = [tanhF32x4(m, shared), sigmoidF32x4(m, shared)];
-    const rowFunctions = [
-      defineFinishRow(m, 'addBiasRowF32', (x) => x),
-      // x < 0 ? 0 : x; NaN stays
-      defineFinishRow(m, 'reluRowF32', (x) => v128.andnot(x, f32x4.lt(x, v128.zero()))),
-      defineFinishRow(m, 'tanhRowF32', (x) => call(tanh, x)),
-      defineFinishRow(m, 'sigmoidRowF32', (x) => call(sigmoid, x)),
-    ];
+    const rowFunctions = activations(m, shared).map((activation, i) =>
+      defineFinishRow(m, `finishRow${i}F32`, activation),
+    );
     return m.function(
       'finishRowsF32',
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
