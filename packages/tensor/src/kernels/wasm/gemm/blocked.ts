@@ -28,7 +28,7 @@ import {
   F64,
   TILE_BYTES,
   edgeKernel,
-  microKernel,
+  emitTile,
   tileColumns,
   tileRows,
   type Format,
@@ -241,7 +241,6 @@ function defineStrip(
   format: Format,
 ): FunctionRef<typeof I32_13, 'void'> {
   const [MR, NR] = [tileRows(m), tileColumns(format)];
-  const micro = microKernel(m, shared, format);
   const edge = edgeKernel(m, shared, format);
   return m.function(
     `strip${format.name}`,
@@ -250,9 +249,14 @@ function defineStrip(
     (f, a, aPanel, aStep, aEdge, b, bStep, c, cRow, k, accumulate, rows, columns, tile) => {
       const full = i32.const(MR);
       const down = f.local('i32', i32.mul(cRow, full));
+      const [at, bAt, left] = [0, 1, 2].map(() => f.local('i32'));
       f.if(i32.eq(columns, i32.const(NR)), () => {
         f.while(i32.ge_s(rows, full), () => {
-          f.do(call(micro, a, aStep, b, bStep, c, cRow, k, accumulate));
+          f.set(at, a);
+          f.set(bAt, b);
+          f.set(left, k);
+          const operands = { a: at, aStep, b: bAt, bStep, c, cStep: cRow, k: left, accumulate };
+          emitTile(m, f, [MR, NR], format, operands);
           f.increment(a, aPanel);
           f.increment(c, down);
           f.increment(rows, -MR);

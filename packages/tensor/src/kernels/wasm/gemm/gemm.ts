@@ -20,11 +20,13 @@ import { roundUp } from '../heap.js';
 /** Greatest blocks: kc·NR of B in the first cache (32 KiB), mc·kc of A and nc·kc of B in the second (1 MiB). */
 const MC = 120;
 const NC = 512;
-const KC = 256;
+const KC = 400;
 
-/** Up to so many columns of C it does not pay to pack an A whose columns are contiguous; likewise for B and the rows. */
-const FEW_COLUMNS = 64;
-const FEW_ROWS = 64;
+/** Whether A's panels are read where they are, [k][m]: packing them does not pay when few tiles use each, or they are few. */
+const readsA = (n: number, k: number): boolean => n <= 16 || (n <= 32 && k <= 64);
+
+/** The same for B, [k][n]: with short rows all of a block is in the cache. */
+const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && n <= 64);
 
 /** From so many multiply-adds on (about 30 µs), threads share the work. */
 const PARALLEL = 600_000;
@@ -119,8 +121,8 @@ function blocked(
       bBatch: bBatch * bytes,
       cBatch: cBatch * bytes,
       split: batch > 1 && batch >= threads ? SPLIT.batch : m > n ? SPLIT.rows : SPLIT.columns,
-      aDirect: a.row === 1 && n <= FEW_COLUMNS ? 1 : 0,
-      bDirect: b.column === 1 && m <= FEW_ROWS ? 1 : 0,
+      aDirect: a.row === 1 && readsA(n, k) ? 1 : 0,
+      bDirect: b.column === 1 && readsB(m, n) ? 1 : 0,
       ...blocks,
       ...finish,
     },
@@ -134,7 +136,7 @@ type Blocks = Readonly<Record<'mc' | 'nc' | 'kc' | 'scratch' | 'scratchPart' | '
 function blocksFor({ m, n, k }: Product, bytes: number, context: LoweringContext): Blocks {
   const mc = Math.min(MC, roundUp(m, ROWS_MULTIPLE));
   const nc = Math.min(NC, roundUp(n, 32 / bytes));
-  const kc = Math.min(KC, k);
+  const kc = Math.ceil(k / Math.ceil(k / KC));
   const scratchPart = TILE_BYTES + roundUp((mc + nc) * kc * bytes, 64);
   const { threads } = context;
   return { mc, nc, kc, scratch: context.scratch(scratchPart * threads), scratchPart, threads };

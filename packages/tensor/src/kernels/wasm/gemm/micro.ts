@@ -17,7 +17,13 @@
  * multiply-add 6×8 does (12 sums, 2 of B, 1 of A); without it the product needs a register as well, and 4×8 is faster.
  * Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
  */
-import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
+import {
+  call,
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+  type ModuleBuilder,
+} from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { i32 } from '../assembler/instructions.js';
 import { command, kernel, type Command, type SharedFunctions } from '../kernel.js';
@@ -100,7 +106,6 @@ export function tileKernel(
   columns: number,
   format: Format = F32,
 ): TileFunction {
-  const { bytes, lanes, load_splat } = format;
   const name = `tile${rows}x${columns}${format.name}`;
   return shared.once(name, () =>
     m.function(
@@ -108,43 +113,60 @@ export function tileKernel(
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, a, aStep, b, bStep, c, cStep, k, accumulate) => {
-        const vectors = columns / lanes;
-        const sums = Array.from({ length: rows }, () =>
-          Array.from({ length: vectors }, () => f.local('v128')),
-        );
-        const row = f.local('i32');
-        const eachOfC = (visit: (sum: Local<'v128'>, offset: number) => void): void => {
-          f.set(row, c);
-          sums.forEach((ofRow, i) => {
-            if (i > 0) f.increment(row, cStep);
-            ofRow.forEach((sum, j) => visit(sum, 16 * j));
-          });
-        };
-
-        const ofA = f.local('v128');
-        const ofB = Array.from({ length: vectors }, () => f.local('v128'));
-        // c_ij += a_ip·b_pj
-        const step = (): void => {
-          ofB.forEach((x, j) => f.set(x, v128.load(b, 16 * j)));
-          sums.forEach((ofRow, i) => {
-            f.set(ofA, load_splat(a, bytes * i));
-            ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, ofB[j], sum)));
-          });
-          f.increment(a, aStep);
-          f.increment(b, bStep);
-          f.increment(k, -1);
-        };
-        // The loop itself is not unrolled: V8 11 then keeps the sums in other registers in each copy of the step, and moving
-        // them costs a third of the rate. A first step before the loop, so that sums are not constants there, gives a tenth.
-        step();
-        f.while(k, step);
-        f.if(accumulate, () => {
-          eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
-        });
-        eachOfC((sum, offset) => f.do(v128.store(row, sum, offset)));
+        emitTile(m, f, [rows, columns], format, { a, aStep, b, bStep, c, cStep, k, accumulate });
       },
     ),
   );
+}
+
+/** What a tile is computed from. */
+export type TileOperands = Readonly<
+  Record<'a' | 'aStep' | 'b' | 'bStep' | 'c' | 'cStep' | 'k' | 'accumulate', Local<'i32'>>
+>;
+
+/** Appends the code of a tile to a function, where a call for each would cost too much; a, b and k are changed by it. */
+export function emitTile(
+  m: ModuleBuilder,
+  f: FunctionBuilder,
+  [rows, columns]: readonly [number, number],
+  format: Format,
+  { a, aStep, b, bStep, c, cStep, k, accumulate }: TileOperands,
+): void {
+  const { bytes, lanes, load_splat } = format;
+  const vectors = columns / lanes;
+  const sums = Array.from({ length: rows }, () =>
+    Array.from({ length: vectors }, () => f.local('v128', v128.zero())),
+  );
+  const row = f.local('i32');
+  const eachOfC = (visit: (sum: Local<'v128'>, offset: number) => void): void => {
+    f.set(row, c);
+    sums.forEach((ofRow, i) => {
+      if (i > 0) f.increment(row, cStep);
+      ofRow.forEach((sum, j) => visit(sum, 16 * j));
+    });
+  };
+
+  const ofA = f.local('v128');
+  const ofB = Array.from({ length: vectors }, () => f.local('v128'));
+  // c_ij += a_ip·b_pj
+  const step = (): void => {
+    ofB.forEach((x, j) => f.set(x, v128.load(b, 16 * j)));
+    sums.forEach((ofRow, i) => {
+      f.set(ofA, load_splat(a, bytes * i));
+      ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, ofB[j], sum)));
+    });
+    f.increment(a, aStep);
+    f.increment(b, bStep);
+    f.increment(k, -1);
+  };
+  // The loop itself is not unrolled: V8 11 then keeps the sums in other registers in each copy of the step, and moving
+  // them costs a third of the rate. A first step before the loop, so that sums are not constants there, gives a tenth.
+  step();
+  f.while(k, step);
+  f.if(accumulate, () => {
+    eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
+  });
+  eachOfC((sum, offset) => f.do(v128.store(row, sum, offset)));
 }
 
 /** (a, aStep, b, bStep, c, cStep, k, accumulate, rows, columns, tile) */

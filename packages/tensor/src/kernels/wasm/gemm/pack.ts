@@ -37,9 +37,21 @@ export function packPanels(
   const name = `packPanels${width}${format.name}`;
   return shared.once(name, () => {
     const packPanel = definePackPanel(m, format, width);
+    // Narrow panels are packed in pairs: a cache line, which holds several of them, is read less often.
+    const packPair = width * format.bytes < 32 ? definePackPair(m, format, width) : null;
     return m.function(name, SIGNATURE, 'void', (f, from, laneStep, kStep, lanes, k, to) => {
       const panel = f.local('i32', i32.mul(k, i32.const(width * format.bytes)));
       const next = f.local('i32', i32.mul(laneStep, i32.const(width)));
+      if (packPair !== null) {
+        f.if(i32.eq(laneStep, i32.const(format.bytes)), () => {
+          f.while(i32.ge_s(lanes, i32.const(2 * width)), () => {
+            f.do(call(packPair, from, kStep, k, to, panel));
+            f.increment(from, i32.mul(next, i32.const(2)));
+            f.increment(to, i32.mul(panel, i32.const(2)));
+            f.increment(lanes, -2 * width);
+          });
+        });
+      }
       f.while(i32.gt_s(lanes, i32.const(0)), () => {
         f.do(call(packPanel, from, laneStep, kStep, lanes, k, to));
         f.increment(from, next);
@@ -48,6 +60,32 @@ export function packPanels(
       });
     });
   });
+}
+
+/** (from, kStep, k, to, panel): two neighbouring panels of contiguous lanes, `panel` bytes each. */
+function definePackPair(
+  m: ModuleBuilder,
+  format: Format,
+  width: number,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
+  const step = width * format.bytes;
+  const name = `packPair${width}${format.name}`;
+  return m.function(
+    name,
+    ['i32', 'i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, from, kStep, k, to, panel) => {
+      const second = f.local('i32', i32.add(to, panel));
+      f.while(k, () => {
+        copyRow(f, from, 0, to, step);
+        copyRow(f, from, step, second, step);
+        f.increment(from, kStep);
+        f.increment(to, step);
+        f.increment(second, step);
+        f.increment(k, -1);
+      });
+    },
+  );
 }
 
 /** Packs one panel; fewer lanes than its width are filled up, more are none of its business. */
@@ -77,13 +115,7 @@ function definePackPanel(m: ModuleBuilder, format: Format, width: number): PackF
         f.set(lanes, i32.const(width));
         f.if(i32.eq(laneStep, i32.const(bytes)), () => {
           eachRow(() => {
-            const half = (at: number): boolean => at + 16 > step;
-            copyBytes(
-              f,
-              (at) => (half(at) ? v128.load64_zero(from, at) : v128.load(from, at)),
-              row,
-              step,
-            );
+            copyRow(f, from, 0, row, step);
             f.increment(from, kStep);
           });
           f.return();
@@ -146,6 +178,19 @@ function defineCopyLane(
       });
     },
   );
+}
+
+/** Copies so many bytes, a multiple of 8, from `offset` on. */
+function copyRow(
+  f: FunctionBuilder,
+  from: Local<'i32'>,
+  offset: number,
+  to: Local<'i32'>,
+  bytes: number,
+): void {
+  const load = (at: number): Expr<'v128'> =>
+    at + 16 > bytes ? v128.load64_zero(from, offset + at) : v128.load(from, offset + at);
+  copyBytes(f, load, to, bytes);
 }
 
 /** Stores so many bytes, a multiple of 8, of what `load` gives for each 16 of them. */
