@@ -1,5 +1,5 @@
 /** Bias and activation computed with a product: when it is done, when not, and that it changes nothing. */
-import { type Tensor, ops, run, specs, tensor, type TensorType } from '@tapegrad/tensor';
+import { type Tensor, Generator, ops, run, specs, tensor, type TensorType } from '@tapegrad/tensor';
 import { assertClose } from '../support/close.js';
 import { contiguous } from '../support/layouts.js';
 import { build } from '../support/naive.js';
@@ -165,5 +165,66 @@ describe('is not fused', () => {
       return [y.add(b), y];
     }, x); // prettier-ignore
     expect(names).toEqual(['matmul', 'add']);
+  });
+});
+
+describe('is computed once', () => {
+  test('a result that is asked for again, and what follows from it', () => {
+    const names = fused((a) => {
+      const [first, second] = [a.exp(), a.exp()];
+      return [first, second.sum(0), first.sum(0), second.transpose().neg(), first.transpose().neg()];
+    }, x); // prettier-ignore
+    expect(names).toEqual(['exp', 'sum', 'neg']);
+  });
+
+  test('the attributes tell calls apart', () => {
+    expect(
+      fused((a) => [a.sum(0), a.sum(1), a.sum([0]), a.sum({ axis: 0, keepDims: true })], x),
+    ).toEqual(['sum', 'sum', 'sum', 'sum']);
+    expect(fused((a) => [a.leakyRelu(0.1), a.leakyRelu(0.2)], x)).toEqual([
+      'leakyRelu',
+      'leakyRelu',
+    ]);
+  });
+
+  test('other parts of a tensor are other inputs', () => {
+    const names = fused((a) => {
+      const [upper, lower] = [a.slice({ begin: [0, 0], size: [2, 7] }), a.slice({ begin: [2, 0], size: [2, 7] })]; // prettier-ignore
+      return [upper.exp(), lower.exp(), a.reshape([7, 5]).exp(), a.exp()];
+    }, x);
+    expect(names).toEqual(['exp', 'exp', 'exp', 'exp']);
+  });
+
+  test('a weight that was changed in between is read again', () => {
+    const weight = tensor([1, 2, 3]);
+    const step = (a: Tensor): Tensor[] => {
+      const before = weight.neg();
+      assign(weight, a);
+      return [before, weight.neg(), weight.neg()];
+    };
+    const program = programOf(engine, [typeOf(weight)], step);
+    const results = program.run([tensor([4, 5, 6])]).map((y) => y.toArray());
+    expect(results).toEqual([[-1, -2, -3], [-4, -5, -6], [-4, -5, -6]]); // prettier-ignore
+    expect(program.calls.map(({ name }) => name)).toEqual(['neg', 'assign', 'neg']);
+  });
+
+  test('a result that is changed in place stays itself', () => {
+    const program = programOf(engine, [{ dtype: 'float32', shape: [3] }], (a) => {
+      const [first, second] = [a.neg(), a.neg()];
+      assign(first, a);
+      return [first, second];
+    });
+    const results = program.run([tensor([1, 2, 3])]).map((y) => y.toArray());
+    expect(results).toEqual([[1, 2, 3], [-1, -2, -3]]); // prettier-ignore
+  });
+
+  test('random numbers are drawn each time', () => {
+    const generator = new Generator(1);
+    const program = programOf(engine, [], () => [
+      ops.randomUniform({ generator, shape: [4] }),
+      ops.randomUniform({ generator, shape: [4] }),
+    ]);
+    const [a, b] = program.run([]);
+    expect(a.toArray()).not.toEqual(b.toArray());
   });
 });

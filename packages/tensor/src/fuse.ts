@@ -10,6 +10,7 @@ import {
   type RecordedEvent,
   type Recording,
 } from './recording.js';
+import { withoutRepeated } from './repeated.js';
 import { sameShape } from './shape.js';
 import type { Storage, Tensor } from './tensor.js';
 
@@ -21,7 +22,8 @@ const ACTIVATIONS: Readonly<Record<string, RecordedEpilogue['activation']>> = {
 };
 
 /** The same recording with fewer calls. */
-export function fuse({ inputs, outputs, events }: Recording): Recording {
+export function fuse(recording: Recording): Recording {
+  const { inputs, outputs, events } = withoutRepeated(recording);
   const uses = usesOf(events, outputs);
   const kept: (RecordedEvent | null)[] = [...events];
   /** When each value comes into being. */
