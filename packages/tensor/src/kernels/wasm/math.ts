@@ -70,25 +70,36 @@ const ROUND = 12582912;
 const ROUND_BITS = 0x4b400000;
 
 interface Reduced {
-  /** The sum with ROUND: its bits, shifted to the left by 23, are those of n as an exponent. */
-  readonly shifted: Local<'v128'>;
-  /** e^r − 1 */
+  /** Its last bits are n + bias + 127: shifted to the left by 23 they are 2^(n + bias), where that is a normal number. */
+  readonly exponent: Local<'v128'>;
+  /** ±(e^r − 1) */
   readonly p: Local<'v128'>;
 }
 
-/** x = n·ln 2 + r with |r| ≤ ln 2 / 2, and e^r − 1 = r + r²·q(r). */
-function reduce(f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>): Reduced {
-  const shifted = f.local('v128', madd(m, x, f32x4.const(LOG2_E), f32x4.const(ROUND)));
-  const n = f.local('v128', f32x4.sub(shifted, f32x4.const(ROUND)));
-  const high = madd(m, n, f32x4.const(-LN2_HIGH), x);
-  const r = f.local('v128', madd(m, n, f32x4.const(-LN2_LOW), high));
-  const p = f.local('v128', madd(m, f32x4.mul(r, r), polynomial(m, r, EXP), r));
-  return { shifted, p };
+/**
+ * x = n·ln 2 + r with |r| ≤ ln 2 / 2, and p = e^r − 1 = r + r²·q(r); with sign −1 the same for −x and −p, at no cost. The halves
+ * of q are computed side by side (Estrin's scheme): these functions take as long as their results wait for each other.
+ */
+function reduce(
+  f: FunctionBuilder,
+  m: ModuleBuilder,
+  x: Local<'v128'>,
+  { bias, sign = 1 }: { readonly bias: number; readonly sign?: 1 | -1 },
+): Reduced {
+  const round = f32x4.const(ROUND + 127 + bias);
+  const exponent = f.local('v128', madd(m, x, f32x4.const(sign * LOG2_E), round));
+  const n = f.local('v128', f32x4.sub(exponent, round));
+  const high = madd(m, n, f32x4.const(-sign * LN2_HIGH), x);
+  const r = f.local('v128', madd(m, n, f32x4.const(-sign * LN2_LOW), high));
+  const square = f.local('v128', f32x4.mul(r, r));
+  const [c0, c1, c2, c3, c4] = EXP.map((c, i) => f32x4.const(c * sign ** (i + 1)));
+  const upper = madd(m, c4, square, madd(m, c3, r, c2));
+  const q = madd(m, upper, square, madd(m, c1, r, c0));
+  return { exponent, p: f.local('v128', madd(m, square, q, r)) };
 }
 
-/** 2^(n + bias), where the sum is a normal exponent. */
-const powerOfTwo = (shifted: Vector, bias: number): Vector =>
-  i32x4.shl(i32x4.add(shifted, i32x4.const(127 + bias - ROUND_BITS)), i32.const(23));
+/** The power of two whose exponent stands in the last bits. */
+const powerOfTwo = (exponent: Vector): Vector => i32x4.shl(exponent, i32.const(23));
 
 /**
  * eˣ = 2ⁿ·e^r. The power is multiplied in two steps, so that it may lie above or below what an exponent can hold:
@@ -97,18 +108,19 @@ const powerOfTwo = (shifted: Vector, bias: number): Vector =>
 export const emitExp: EmitF32x4 = (f, m, x) => {
   // The limits keep n between −150 and 128. NaN passes: pmin gives its first operand when one is NaN.
   const limited = f32x4.pmax(f32x4.pmin(x, f32x4.const(89)), f32x4.const(-104));
-  const { shifted, p } = reduce(f, m, f.local('v128', limited));
-  const n = f.local('v128', i32x4.sub(shifted, i32x4.const(ROUND_BITS)));
-  const half = f.local('v128', i32x4.shr_s(n, i32.const(1)));
-  const scale = (exponent: Vector): Vector =>
-    i32x4.shl(i32x4.add(exponent, i32x4.const(127)), i32.const(23));
-  return f32x4.mul(f32x4.mul(f32x4.add(p, one), scale(half)), scale(i32x4.sub(n, half)));
+  const { exponent, p } = reduce(f, m, f.local('v128', limited), { bias: 127 });
+  const half = f.local(
+    'v128',
+    i32x4.shr_s(i32x4.sub(exponent, i32x4.const(ROUND_BITS)), i32.const(1)),
+  );
+  const scaled = f32x4.mul(f32x4.add(p, one), powerOfTwo(half));
+  return f32x4.mul(scaled, powerOfTwo(i32x4.sub(exponent, half)));
 };
 
 /** e^x for −104 ≤ x ≤ 0 or NaN, in fewer steps: 2^(n+32) cannot overflow here. */
 function expOfNegative(f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>): Local<'v128'> {
-  const { shifted, p } = reduce(f, m, x);
-  const scaled = f32x4.mul(f32x4.add(p, one), powerOfTwo(shifted, 32));
+  const { exponent, p } = reduce(f, m, x, { bias: 32 });
+  const scaled = f32x4.mul(f32x4.add(p, one), powerOfTwo(exponent));
   return f.local('v128', f32x4.mul(scaled, f32x4.const(2 ** -32)));
 }
 
@@ -119,47 +131,43 @@ const negative = (f: FunctionBuilder, x: Vector): Local<'v128'> =>
   f.local('v128', f32x4.pmax(minusAbs(x), f32x4.const(-104)));
 
 /**
- * σ(x) = 1 / (1 + e⁻ˣ), and e⁻ᵃ / (1 + e⁻ᵃ) for x = −a < 0: no overflow, and no 1 − … that would cancel. What the sum in the
- * denominator loses, δ, is given back to the numerator while that is computed: e/(d + δ) ≈ (e − e·δ)/d.
+ * σ(x) = 1 / (1 + e⁻ˣ), both sides of the fraction times 2^−32, so that it neither overflows nor loses subnormal results. In
+ * e⁻ˣ = 2ⁿ·e^r the sum 1 + 2ⁿ comes first, and then 2ⁿ·(e^r − 1), which is exact: only large n lose something there, which is
+ * given back.
  */
 export const emitSigmoid: EmitF32x4 = (f, m, x) => {
-  const v = f.local('v128', x);
-  const { shifted, p } = reduce(f, m, negative(f, v));
-  const power = f.local('v128', powerOfTwo(shifted, 32));
-  const down = f32x4.const(2 ** -32);
-  const scale = (mantissa: Vector): Vector => f32x4.mul(f32x4.mul(mantissa, power), down);
-  const e = f.local('v128', scale(f32x4.add(p, one)));
-  const d = f.local('v128', f32x4.add(e, one));
-  const lost = f32x4.sub(e, f32x4.sub(d, one));
-  const numerator = scale(f32x4.add(f32x4.sub(p, lost), one));
-  return f32x4.div(v128.bitselect(numerator, one, i32x4.shr_s(v, i32.const(31))), d);
+  // NaN passes: pmin gives its first operand when one is NaN.
+  const v = f.local('v128', f32x4.pmax(f32x4.pmin(x, f32x4.const(60)), f32x4.const(-104)));
+  const { exponent, p } = reduce(f, m, v, { bias: -32, sign: -1 });
+  const unit = f32x4.const(2 ** -32);
+  const power = f.local('v128', powerOfTwo(exponent));
+  const sum = f.local('v128', f32x4.add(power, unit));
+  const lost = f32x4.sub(unit, f32x4.sub(sum, power));
+  return f32x4.div(unit, f32x4.add(f32x4.sub(lost, f32x4.mul(p, power)), sum));
 };
 
 /**
- * tanh a = −u / (u + 2) with u = e^(−2a) − 1 = 2ⁿ·(e^r − 1) + (2ⁿ − 1) for a = |x|, in which nothing cancels near 0; from
- * 0.6 on the same as 1 − 2(u + 1) / (u + 2), where the quotient's error counts less. From 9.02 on the result is 1.
+ * tanh a = −u / (u + 2) with u = e^(−2a) − 1 = 2ⁿ·(e^r − 1) + (2ⁿ − 1) for a = |x|, in which nothing cancels. From 9.02 on the
+ * result is 1.
  */
 export const emitTanh: EmitF32x4 = (f, m, x) => {
   const v = f.local('v128', x);
-  const twice = f32x4.pmax(f32x4.mul(minusAbs(v), f32x4.const(2)), f32x4.const(-20));
-  const y = f.local('v128', twice);
-  const { shifted, p } = reduce(f, m, y);
-  const power = f.local('v128', powerOfTwo(shifted, 0));
-  // c is 1 in the second form and 0 in the first: the result is c + (p·factor + (factor + 1 − c)) / (u + 2).
-  const c = f.local('v128', v128.and(f32x4.lt(y, f32x4.const(-1.2)), one));
-  const factor = f.local('v128', f32x4.mul(power, f32x4.sub(f32x4.const(-1), c)));
-  const numerator = madd(m, p, factor, f32x4.add(factor, f32x4.sub(one, c)));
-  const denominator = madd(m, p, power, f32x4.add(power, one));
-  const value = f32x4.add(f32x4.div(numerator, denominator), c);
-  return v128.bitselect(v, value, SIGN);
+  const a = f.local('v128', f32x4.pmin(v128.andnot(v, SIGN), f32x4.const(10)));
+  const { exponent, p } = reduce(f, m, f.local('v128', f32x4.add(a, a)), { bias: 0, sign: -1 });
+  const power = f.local('v128', powerOfTwo(exponent));
+  // A product with a power of two is exact.
+  const product = f.local('v128', f32x4.mul(p, power));
+  const numerator = f32x4.add(f32x4.sub(one, power), product);
+  const quotient = f32x4.div(numerator, f32x4.sub(f32x4.add(one, power), product));
+  return v128.or(quotient, v128.and(v, SIGN));
 };
 
 /** eˣ − 1 = 2·(2^(n−1)·(e^r − 1) + (2^(n−1) − ½)): the doubling lets n be 128. Tiny x are their own value. */
 export const emitExpm1: EmitF32x4 = (f, m, x) => {
   const v = f.local('v128', x);
   const limited = f32x4.pmax(f32x4.pmin(v, f32x4.const(89)), f32x4.const(-18));
-  const { shifted, p } = reduce(f, m, f.local('v128', limited));
-  const power = f.local('v128', powerOfTwo(shifted, -1));
+  const { exponent, p } = reduce(f, m, f.local('v128', limited), { bias: -1 });
+  const power = f.local('v128', powerOfTwo(exponent));
   const halved = madd(m, p, power, f32x4.sub(power, f32x4.const(0.5)));
   const tiny = f32x4.lt(f32x4.abs(v), f32x4.const(2 ** -26));
   return v128.bitselect(v, f32x4.mul(halved, f32x4.const(2)), tiny);
