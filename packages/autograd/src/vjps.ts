@@ -108,13 +108,13 @@ const table = {
       g.cumsum({ axis, exclusive, reverse: !reverse }),
   },
   cumprod: { saves: ['x'], x: (g, { x }, { attrs }) => cumprodGradient(g, x, attrs) },
-  // softmax·Σ labels − labels
+  // softmax·Σ labels − labels. With the axis written as in the layers a compiled step computes the softmax only once.
   softmaxCrossEntropy: {
     saves: ['logits', 'labels'],
     logits: (g, { logits, labels }) =>
       g.expandDims(-1).mul(
         logits
-          .softmax()
+          .softmax(-1)
           .mul(labels.sum({ axis: -1, keepDims: true }))
           .sub(labels),
       ),

@@ -3,7 +3,7 @@
  * its loss needs.
  */
 import type { RecordedCall, RecordedEvent, Recording } from './recording.js';
-import { Storage, Tensor, withLayout } from './tensor.js';
+import { Tensor, withLayout, type Storage } from './tensor.js';
 
 /** The same recording, in which no op has the same inputs and attributes twice. */
 export function withoutRepeated({ inputs, outputs, events }: Recording): Recording {
