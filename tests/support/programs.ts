@@ -9,6 +9,7 @@ import {
   writeCommands,
 } from '../../packages/tensor/src/kernels/wasm/machine.js';
 import { fuse } from '../../packages/tensor/src/fuse.js';
+import { postpone } from '../../packages/tensor/src/postpone.js';
 import { Program } from '../../packages/tensor/src/program.js';
 import { record } from '../../packages/tensor/src/recording.js';
 import { Residents } from '../../packages/tensor/src/residents.js';
@@ -33,7 +34,7 @@ export function programOf(
   types: readonly TensorType[],
   step: (...inputs: readonly Tensor[]) => readonly Tensor[],
 ): Program {
-  return new Program(engine, fuse(record(types, (inputs) => step(...inputs))));
+  return new Program(engine, postpone(fuse(record(types, (inputs) => step(...inputs)))));
 }
 
 /** Each part counts itself, and then waits some time for all others: only threads at work at the same time meet. */

@@ -256,7 +256,7 @@ describe('statements', () => {
 
 describe('faults are told with the instruction and the function', () => {
   /** A value that says of itself that it is of another type, as a slip in an emitter would. */
-  const posing = (value: Expr, type: ValType): Expr<never> => ({ ...value, type }) as Expr<never>;
+  const posing = (value: Expr, type: ValType): Expr<never> => ({ type, emit: (code) => value.emit(code) }) as Expr<never>; // prettier-ignore
   const faultOf = (body: (f: FunctionBuilder) => void): string => messageOf(AssemblerError, () => moduleOf('void', body)); // prettier-ignore
 
   test.each<[string, (f: FunctionBuilder) => void, string]>([

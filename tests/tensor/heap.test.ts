@@ -48,6 +48,21 @@ test('a free part at the end is where a larger block begins', () => {
   expect(heap.allocate(64).address).toBe(last.address + 1024);
 });
 
+test('zeros are zeros, in memory that was used before and in memory that was not', () => {
+  const { heap, memory } = heapOf();
+  const owner = {};
+  const used = heap.allocate(10_000);
+  new Uint8Array(memory.buffer, used.address, used.bytes).fill(9);
+  heap.release(used);
+  // In the middle of what was used; at its end, going on after it; new.
+  for (const bytes of [4000, 20_000, 3 * PAGE]) {
+    const block = heap.allocateZerosFor(owner, bytes);
+    const data = new Uint8Array(memory.buffer, block.address, block.bytes);
+    expect(data.every((byte) => byte === 0)).toBe(true);
+    data.fill(9);
+  }
+});
+
 test('random blocks never overlap, and nothing is lost', () => {
   const { heap, memory } = heapOf();
   const numbers = new Numbers(3);

@@ -155,16 +155,46 @@ describe('what is refused', () => {
 
 describe('memory', () => {
   test('is used again: element-wise ops write where their input lay', () => {
-    const program = programOf(engine, [f32(256)], (x) => {
-      let y = x;
-      for (let i = 0; i < 20; i++) y = y.add(1).tanh().mul(3);
-      return [y];
-    });
-    // The input's place, and one for all that is computed.
-    expect(program.arenaBytes).toBe(2 * 1024);
+    const chain = (length: number): Program =>
+      programOf(engine, [f32(256)], (x) => {
+        let y = x;
+        for (let i = 0; i < length; i++) y = y.add(1).neg().mul(3);
+        return [y];
+      });
+    const program = chain(20);
+    expect(program.arenaBytes).toBe(chain(1).arenaBytes);
     let y = ramp(256);
-    for (let i = 0; i < 20; i++) y = y.add(1).tanh().mul(3);
+    for (let i = 0; i < 20; i++) y = y.add(1).neg().mul(3);
     assertClose('chain', program.run([ramp(256)])[0], { shape: [256], data: y.toTypedArray() }, { relative: 1e-4, absolute: 1e-6 }); // prettier-ignore
+  });
+
+  test('of kernels for themselves is used by values before and after', () => {
+    // Products lay their operands out anew: here in more memory than all that is computed after them.
+    const product = programOf(engine, [f32(128, 128)], (x) => [x.matmul(x).sum()]);
+    const more = programOf(engine, [f32(128, 128)], (x) => [x.matmul(x).neg().exp().add(x).sum()]);
+    expect(product.arenaBytes).toBeGreaterThan(2 * 4 * 128 * 128 + 4096);
+    expect(more.arenaBytes).toBeLessThan(product.arenaBytes + 4096);
+    const x = ramp(128, 128).mul(1e-3);
+    const expected = x.matmul(x).neg().exp().add(x).sum().item();
+    assertClose('sum', more.run([x])[0], { shape: [], data: [expected] }, { relative: 1e-5, absolute: 0 }); // prettier-ignore
+  });
+
+  test('for zeros is found on the heap, where something else has been before', () => {
+    const own = testEngine();
+    const size = 5000;
+    const used = own.machine.heap.allocate(4 * size + 20000);
+    own.machine.heap.view('float32', used.address, size + 5000).fill(7);
+    own.machine.heap.release(used);
+    const [first, second] = [zeros([size]), zeros([50, 100])];
+    const program = programOf(own, [f32(size)], (x) => {
+      assign(first, first.add(x));
+      assign(second, second.sub(x.reshape([50, 100])));
+      return [first.sum()];
+    });
+    program.run([ramp(size)]);
+    program.run([ramp(size)]);
+    expect(first.toArray()).toEqual(ramp(size).mul(2).toArray());
+    expect(second.toArray()).toEqual(zeros([50, 100]).sub(ramp(50, 100).mul(2)).toArray());
   });
 
   test('is not used again while an op still needs it in another layout', () => {

@@ -4,6 +4,7 @@
 import { currentEngine, type Engine } from './backend.js';
 import { formatShape } from './errors.js';
 import { fuse } from './fuse.js';
+import { postpone } from './postpone.js';
 import { Program } from './program.js';
 import { defaultGenerator, type Generator } from './random.js';
 import { record } from './recording.js';
@@ -62,7 +63,7 @@ export class CompiledStep {
     }
     const key = typesKey(inputs);
     let program = this.programs.get(key);
-    program ??= new Program(engine, fuse(record(inputs, this.step)));
+    program ??= new Program(engine, postpone(fuse(record(inputs, this.step))));
     // The map is in the order of use.
     this.programs.delete(key);
     this.programs.set(key, program);

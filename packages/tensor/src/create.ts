@@ -14,6 +14,7 @@ import {
   Storage,
   Tensor,
   allocate,
+  allocateZeros,
   allocateArray,
   withLayout,
   type NestedArray,
@@ -185,7 +186,7 @@ export function scalar(value: number | boolean, dtype?: DType): Tensor {
 
 /** Zeros. @example zeros([2]).toArray(); // [0, 0] */
 export function zeros(shape: Shape, dtype: DType = 'float32'): Tensor {
-  return allocate({ dtype: checkDType(dtype), shape: checkShape('zeros', shape) });
+  return allocateZeros({ dtype: checkDType(dtype), shape: checkShape('zeros', shape) });
 }
 
 /** Ones. @example ones([2]).toArray(); // [1, 1] */

@@ -9,10 +9,11 @@ import { operandsOf, type RecordedEvent, type Recording } from './recording.js';
 import type { Call } from './run.js';
 import type { Storage, Tensor } from './tensor.js';
 
-/** Where the values of a recording lie. */
+/** Where the values of a recording lie. Offsets are from the beginning of the arena, in bytes. */
 export interface MemoryLayout {
-  /** From the beginning of the arena, in bytes. */
   readonly places: ReadonlyMap<Storage, { readonly offset: number; readonly bytes: number }>;
+  /** For each event the offset of its scratch memory, which is its own while it runs and other values' before and after. */
+  readonly scratch: readonly number[];
   /** The size of the arena. */
   readonly bytes: number;
 }
@@ -24,42 +25,52 @@ interface Slot {
   last: number;
 }
 
-const bytesOf = ({ dtype, size }: { dtype: DType; size: number }): number =>
+/** The memory that a tensor's elements take. */
+export const bytesOf = ({ dtype, size }: { dtype: DType; size: number }): number =>
   size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
 
 /**
  * Plans the arena of a recording. Inputs and outputs have places of their own for the whole run.
  *
+ * @param scratchBytes how much scratch memory each event needs
  * @throws RecordingError for a value that nobody computes: one of another recording
  */
-export function layOut({ inputs, outputs, events }: Recording): MemoryLayout {
+export function layOut(
+  { inputs, outputs, events }: Recording,
+  scratchBytes: readonly number[],
+): MemoryLayout {
   const slots = new Map<Storage, Slot>();
-  for (const x of inputs) slots.set(x.storage, { bytes: bytesOf(x), first: -1, last: Infinity });
+  /** All slots in the order in which they come into being. */
+  const distinct: Slot[] = [];
+  const slot = (bytes: number, first: number, last: number): Slot => {
+    const made = { bytes, first, last };
+    distinct.push(made);
+    return made;
+  };
+  for (const x of inputs) slots.set(x.storage, slot(bytesOf(x), -1, Infinity));
   const lastUse = lastUses(events, outputs);
-  events.forEach((event, at) => {
+  const scratch = events.map((event, at) => {
     const { call } = event;
-    if (call === null) return;
+    if (call === null) return null;
     for (const x of operandsOf(event)) checkComputed(call, x, slots);
     for (const out of call.outputs) {
       const last = lastUse.get(out.storage) ?? at;
       const reused = reusable(call, at, out, lastUse, slots);
-      if (reused === null) slots.set(out.storage, { bytes: bytesOf(out), first: at, last });
+      if (reused === null) slots.set(out.storage, slot(bytesOf(out), at, last));
       else {
         reused.last = last;
         slots.set(out.storage, reused);
       }
     }
+    return scratchBytes[at] > 0 ? slot(scratchBytes[at], at, at) : null;
   });
-  const distinct = [...new Set(slots.values())];
   const plan = planArena(distinct);
-  const offsetOf = new Map(distinct.map((slot, i) => [slot, plan.offsets[i]]));
+  const offsetOf = new Map(distinct.map((place, i) => [place, plan.offsets[i]]));
+  const offset = (place: Slot | null): number => (place && offsetOf.get(place)) ?? 0;
   const places = new Map(
-    [...slots].map(([storage, slot]) => [
-      storage,
-      { offset: offsetOf.get(slot) ?? 0, bytes: slot.bytes },
-    ]),
+    [...slots].map(([storage, place]) => [storage, { offset: offset(place), bytes: place.bytes }]),
   );
-  return { places, bytes: plan.bytes };
+  return { places, scratch: scratch.map(offset), bytes: plan.bytes };
 }
 
 /** The last event that needs each value; outputs are needed for ever. */

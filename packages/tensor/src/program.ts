@@ -9,7 +9,7 @@ import type { Command } from './kernels/wasm/kernel.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 import { COMMAND_BYTES, FAULT } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
-import { SOME_ADDRESS, lowerCall, type AddressOf } from './lower.js';
+import { SOME_ADDRESS, lowerCall, type AddressOf, type Lowered } from './lower.js';
 import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
 import { operandsOf, type RecordedCall, type Recording } from './recording.js';
@@ -52,7 +52,7 @@ export interface ProfileRow {
 export class Program {
   /** In order. */
   readonly calls: readonly ProgramCall[];
-  /** The bytes of the values that are needed during a run only. */
+  /** The bytes of the values, and of the kernels' scratch memory, that are needed during a run only. */
   readonly arenaBytes: number;
   private readonly inputs: readonly Tensor[];
   private readonly outputs: readonly Tensor[];
@@ -73,15 +73,20 @@ export class Program {
   ) {
     const { machine, residents, team } = engine;
     const { inputs, outputs, events } = recording;
-    const layout = layOut(recording);
     const threads = team.size;
     // The first lowering tells how much scratch and how many commands there are; the second one has the addresses.
-    const calls = events.flatMap(({ call }) => (call === null ? [] : [call]));
-    const trial = calls.map((call) => lowerCall(call, () => SOME_ADDRESS, threads, SOME_ADDRESS));
-    const scratchBytes = trial.reduce((most, { scratchBytes: b }) => Math.max(most, b), 0);
-    const listBytes = commandBytes(trial.flatMap(({ commands }) => commands ?? []));
-    const block = machine.heap.allocateFor(this, layout.bytes + scratchBytes + listBytes);
-    const scratch = block.address + layout.bytes;
+    const lower = (addressOf: AddressOf, scratch: (event: number) => number): (Lowered | null)[] =>
+      events.map(({ call }, at) => call && lowerCall(call, addressOf, threads, scratch(at)));
+    const commandsOf = (lowered: readonly (Lowered | null)[]): Command[] =>
+      lowered.flatMap((one) => one?.commands ?? []);
+    const someAddress = (): number => SOME_ADDRESS;
+    const trial = lower(someAddress, someAddress);
+    const layout = layOut(
+      recording,
+      trial.map((one) => one?.scratchBytes ?? 0),
+    );
+    const listBytes = commandBytes(commandsOf(trial));
+    const block = machine.heap.allocateFor(this, layout.bytes + listBytes);
 
     const placed = new Map<Storage, Storage>();
     const addressOf: AddressOf = (storage, dtype) => {
@@ -105,25 +110,24 @@ export class Program {
       return withLayout(new Tensor(storage, x.dtype, x.shape), x);
     };
 
-    const lowered = calls.map((call) => lowerCall(call, addressOf, threads, scratch));
-    const list = lowered.flatMap(({ commands }) => commands ?? []);
+    const lowered = lower(addressOf, (at) => block.address + layout.scratch[at]);
+    const list = commandsOf(lowered);
     if (commandBytes(list) !== listBytes) {
       throw new ValueError('program: a lowering depends on addresses; it must not.');
     }
-    let at = writeCommands(machine, list, scratch + scratchBytes).from;
+    let at = writeCommands(machine, list, block.address + layout.bytes).from;
     this.threads = threads;
     this.parallel = list.some(({ parallel }) => parallel);
-    let next = 0;
-    this.single = events.map(({ call, effect }): Step => {
+    this.single = events.map(({ call, effect }, i): Step => {
       if (call === null) {
         const tensors = effect.tensors.map(here);
         return { from: at, to: at, act: () => effect.body(...tensors), raise: null, call: null };
       }
-      const { commands, faults } = lowered[next++];
+      const commands = lowered[i]?.commands ?? null;
       const from = at;
       at += COMMAND_BYTES * (commands?.length ?? 0);
       const act = commands === null ? launcher(call, here) : null;
-      const raise = faults ? launcher(call, here) : null;
+      const raise = lowered[i]?.faults === true ? launcher(call, here) : null;
       return { from, to: at, act, raise, call: describe(call, commands) };
     });
     this.steps = joined(this.single);
@@ -131,8 +135,8 @@ export class Program {
     this.arenaBytes = layout.bytes;
     this.inputs = inputs.map(here);
     this.outputs = outputs.map(here);
-    this.written = calls.flatMap(({ spec, inputs: all }) =>
-      spec.kind === 'update' ? spec.writes.map((i) => here(all[i]).storage) : [],
+    this.written = events.flatMap(({ call }) =>
+      call?.spec.kind === 'update' ? call.spec.writes.map((i) => here(call.inputs[i]).storage) : [],
     );
   }
 

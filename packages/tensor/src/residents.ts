@@ -2,7 +2,7 @@
  * Which tensors' memory lies on the WebAssembly heap: the parameters and states of recorded steps move there once, and eager
  * ops go on to use them where they are.
  */
-import type { DType } from './dtype.js';
+import { ARRAY_TYPES, type DType } from './dtype.js';
 import type { Heap } from './kernels/wasm/heap.js';
 import type { Storage } from './tensor.js';
 
@@ -29,12 +29,16 @@ export class Residents {
   settle(storage: Storage, dtype: DType): number {
     const known = this.places.get(storage);
     if (known !== undefined) return known.address;
-    // Allocating may grow the memory and so renew `data`: it is read afterwards.
-    const { byteLength } = storage.data;
-    const { address } = this.heap.allocateFor(storage, byteLength);
-    const { data } = storage;
-    this.heap.view(dtype, address, data.length).set(data);
-    this.place(storage, { dtype, address, size: data.length });
+    const zeros = storage.untouchedZeros;
+    const size = zeros ?? storage.data.length;
+    const bytes = size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
+    const { address } =
+      zeros === null
+        ? this.heap.allocateFor(storage, bytes)
+        : this.heap.allocateZerosFor(storage, bytes);
+    // Allocating may have grown the memory and so renewed `data`: it is read here.
+    if (zeros === null) this.heap.view(dtype, address, size).set(storage.data);
+    this.place(storage, { dtype, address, size });
     return address;
   }
 

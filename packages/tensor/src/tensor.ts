@@ -18,23 +18,38 @@ export class Storage {
   /** Counts the changes made in place, so that backward can tell that a value it saved is no longer there. */
   version = 0;
 
-  /** @param array null for a value that is not computed yet: one of a step that is being recorded */
-  constructor(private array: TypedArray | null) {}
+  /**
+   * @param array null for a value that is not computed yet: one of a step that is being recorded
+   * @param zeros instead of an array: so many zeros, for which memory is found when they are first looked at
+   */
+  constructor(
+    private array: TypedArray | null,
+    private zeros: { readonly dtype: DType; readonly size: number } | null = null,
+  ) {}
 
   /** The elements. @throws RecordingError for a value of a recorded step */
   get data(): TypedArray {
-    if (this.array === null) throw valueOfRecording();
-    return this.array;
+    if (this.array !== null) return this.array;
+    if (this.zeros === null) throw valueOfRecording();
+    const array = allocateArray(this.zeros.dtype, this.zeros.size);
+    this.moveTo(array);
+    return array;
   }
 
   /** Whether the elements are there. */
   get known(): boolean {
-    return this.array !== null;
+    return this.array !== null || this.zeros !== null;
+  }
+
+  /** How many zeros these are, if nobody has looked at them yet; else null. */
+  get untouchedZeros(): number | null {
+    return this.zeros?.size ?? null;
   }
 
   /** Another place for the same elements: the caller has copied them. */
   moveTo(array: TypedArray): void {
     this.array = array;
+    this.zeros = null;
   }
 }
 
@@ -175,6 +190,17 @@ export function allocate(type: TensorType): Tensor {
     type.dtype,
     type.shape,
   );
+}
+
+/**
+ * As `allocate`, but many zeros take no memory before somebody looks at them: state that is only ever used on the WebAssembly
+ * heap is made there.
+ */
+export function allocateZeros(type: TensorType): Tensor {
+  const { dtype, shape } = type;
+  const size = sizeOf(shape);
+  if (size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT <= SMALL_BYTES) return allocate(type);
+  return new Tensor(new Storage(null, { dtype, size }), dtype, shape);
 }
 
 /** A tensor with another layout of the same memory. */

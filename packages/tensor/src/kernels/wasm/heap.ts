@@ -6,6 +6,8 @@ import { ValueError } from '../../errors.js';
 import { ARRAY_TYPES, type DType, type TypedArray } from '../../dtype.js';
 
 const PAGE_BYTES = 65536;
+/** What systems give memory in: 4 KiB, or a multiple of it. */
+const SYSTEM_PAGE_BYTES = 4096;
 /** Blocks begin on cache lines. */
 const ALIGNMENT = 64;
 
@@ -30,6 +32,7 @@ export class OutOfMemoryError extends ValueError {}
 export class Heap {
   /** Free parts in the order of their addresses; neighbours are always joined. */
   private free: { address: number; bytes: number }[] = [];
+  /** From here on nothing has ever been given away. */
   private end: number;
   private readonly finalizer = new FinalizationRegistry<Block>((block) => this.release(block));
   private readonly grown: (() => void)[] = [];
@@ -60,6 +63,18 @@ export class Heap {
   allocateFor(owner: object, bytes: number): Block {
     const block = this.allocate(bytes);
     this.finalizer.register(owner, block);
+    return block;
+  }
+
+  /** As `allocateFor`, with zeros. Memory that was never given away has them. */
+  allocateZerosFor(owner: object, bytes: number): Block {
+    const { end } = this;
+    const block = this.allocateFor(owner, bytes);
+    const view = new Uint8Array(this.memory.buffer, block.address, block.bytes);
+    const used = Math.min(Math.max(end - block.address, 0), block.bytes);
+    view.fill(0, 0, used);
+    // A page of the system's that is read before it is written costs it two interruptions, and this only one.
+    for (let at = used; at < view.length; at += SYSTEM_PAGE_BYTES) view[at] = 0;
     return block;
   }
 

@@ -7,6 +7,7 @@ import {
   AssemblerError,
   ByteWriter,
   Code,
+  Operation,
   TYPE_BYTES,
   signed32,
   unsigned,
@@ -54,13 +55,27 @@ export function call<P extends readonly ValType[], R extends ResultType>(
   f: FunctionRef<P, R>,
   ...operands: Operands<P>
 ): Expr<R> {
-  return {
-    type: f.result,
-    emit: (code) => {
-      for (const operand of operands) operand.emit(code);
-      code.instruction(`call ${f.name}`, [0x10, ...unsigned(f.index)], f.params, f.result);
-    },
-  };
+  const bytes = [0x10, ...unsigned(f.index)];
+  const kind = { name: `call ${f.name}`, bytes, takes: f.params, gives: f.result };
+  return new Operation(f.result, kind, operands);
+}
+
+/** A variable of the function whose code is `owner`. */
+class Variable<T extends ValType> implements Local<T> {
+  constructor(
+    readonly type: T,
+    readonly index: number,
+    private readonly owner: Code,
+  ) {}
+
+  emit(code: Code): void {
+    if (code !== this.owner) {
+      throw new AssemblerError(
+        `${code.functionName}: uses a variable that belongs to ${this.owner.functionName}.`,
+      );
+    }
+    code.getLocal(this.index, this.type);
+  }
 }
 
 /** The statements of one function, appended in order. */
@@ -89,29 +104,13 @@ export class FunctionBuilder {
   }
 
   private variable<T extends ValType>(type: T, index: number): Local<T> {
-    return {
-      type,
-      index,
-      emit: (code) => {
-        if (code !== this.code) {
-          throw new AssemblerError(
-            `${code.functionName}: uses a variable that belongs to ${this.name}.`,
-          );
-        }
-        code.instruction('local.get', [0x20, ...unsigned(index)], [], type);
-      },
-    };
+    return new Variable(type, index, this.code);
   }
 
   /** variable ← value */
   set<T extends ValType>(variable: Local<T>, value: Expr<T>): void {
     value.emit(this.code);
-    this.code.instruction(
-      'local.set',
-      [0x21, ...unsigned(variable.index)],
-      [variable.type],
-      'void',
-    );
+    this.code.setLocal(variable.index, variable.type);
   }
 
   /** variable ← variable + step */
@@ -208,10 +207,8 @@ export class FunctionBuilder {
     }
     // A function with a result has returned before it gets here: the end is unreachable.
     const tail = this.signature.result === 'void' ? [0x0b] : [0x00, 0x0b];
-    const locals = [
-      ...unsigned(this.types.length),
-      ...this.types.flatMap((type) => [1, TYPE_BYTES[type]]),
-    ];
+    const locals = unsigned(this.types.length);
+    for (const type of this.types) locals.push(1, TYPE_BYTES[type]);
     const body = new ByteWriter(written.length + 2 * locals.length);
     body.write(unsigned(locals.length + written.length + tail.length));
     body.write(locals);
@@ -289,15 +286,15 @@ export class ModuleBuilder {
     ...operands: Operands<P>
   ): Expr<R> {
     const type = this.typeIndex(signature);
-    return {
-      type: signature.result,
-      emit: (code) => {
-        for (const operand of operands) operand.emit(code);
-        number.emit(code);
-        const takes = [...signature.params, 'i32'] as const;
-        code.instruction('call_indirect', [0x11, ...unsigned(type), 0], takes, signature.result);
-      },
-    };
+    const { params, result } = signature;
+    const bytes = [0x11, ...unsigned(type), 0];
+    const kind = {
+      name: 'call_indirect',
+      bytes,
+      takes: [...params, 'i32'],
+      gives: result,
+    } as const;
+    return new Operation(result, kind, [...operands, number]);
   }
 
   private typeIndex({ params, result }: Signature): number {

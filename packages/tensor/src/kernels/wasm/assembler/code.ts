@@ -32,6 +32,30 @@ export interface Expr<T extends ResultType = ResultType> {
   emit(code: Code): void;
 }
 
+/** What an instruction is: its name in the specification, its encoding, what it takes from the stack, and what it leaves. */
+export interface Opcode {
+  readonly name: string;
+  readonly bytes: readonly number[];
+  /** The last one is on top of the stack. */
+  readonly takes: readonly ValType[];
+  readonly gives: ResultType;
+}
+
+/** An instruction with its operands. */
+export class Operation<T extends ResultType> implements Expr<T> {
+  constructor(
+    readonly type: T,
+    private readonly opcode: Opcode,
+    private readonly operands: readonly Expr[],
+  ) {}
+
+  emit(code: Code): void {
+    const { operands } = this;
+    for (let i = 0; i < operands.length; i++) operands[i].emit(code);
+    code.add(this.opcode);
+  }
+}
+
 /** An unsigned integer in LEB128, the format's variable length. */
 export function unsigned(value: number, into: number[] = []): number[] {
   let rest = value;
@@ -83,13 +107,28 @@ export class ByteWriter {
 
   /** Adds bytes at the end. */
   write(bytes: ArrayLike<number>): void {
-    const needed = this.used + bytes.length;
-    if (needed > this.array.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.array.length));
-      larger.set(this.array);
-      this.array = larger;
-    }
-    for (let i = 0; i < bytes.length; i++) this.array[this.used++] = bytes[i];
+    const { length } = bytes;
+    if (this.used + length > this.array.length) this.grow(length);
+    const { array, used } = this;
+    if (bytes instanceof Uint8Array) array.set(bytes, used);
+    else for (let i = 0; i < length; i++) array[used + i] = bytes[i];
+    this.used = used + length;
+  }
+
+  /** Adds one byte and an unsigned integer after it. */
+  writeIndexed(byte: number, index: number): void {
+    if (this.used + 6 > this.array.length) this.grow(6);
+    const { array } = this;
+    array[this.used++] = byte;
+    let rest = index;
+    for (; rest > 0x7f; rest >>>= 7) array[this.used++] = (rest & 0x7f) | 0x80;
+    array[this.used++] = rest;
+  }
+
+  private grow(more: number): void {
+    const larger = new Uint8Array(Math.max(this.used + more, 2 * this.array.length));
+    larger.set(this.array);
+    this.array = larger;
   }
 
   /** What was written. */
@@ -102,44 +141,58 @@ export class ByteWriter {
 export class Code {
   readonly written = new ByteWriter();
   private readonly stack: ValType[] = [];
-  /** The height of the stack at the beginning of each open block: what lies below does not belong to it. */
+  /** The height of the stack at the beginning of the innermost block: what lies below does not belong to it. */
+  private bottom = 0;
+  /** The same of the blocks around it. */
   private readonly frames: number[] = [];
 
   /** @param functionName for messages */
   constructor(readonly functionName: string) {}
 
-  /**
-   * Appends one instruction.
-   *
-   * @param name as in the specification
-   * @param takes the operands' types, the last one on top of the stack
-   * @throws AssemblerError when other values are there
-   */
+  /** Appends one instruction. @throws AssemblerError when the values that it takes are not there */
+  add({ name, bytes, takes, gives }: Opcode): void {
+    for (let i = takes.length - 1; i >= 0; i--) this.pop(name, takes[i]);
+    this.written.write(bytes);
+    if (gives !== 'void') this.stack.push(gives);
+  }
+
+  /** As `add`, for an instruction that is of no fixed kind. */
   instruction(
     name: string,
     bytes: readonly number[],
     takes: readonly ValType[],
     gives: ResultType,
   ): void {
-    for (let i = takes.length - 1; i >= 0; i--) this.pop(name, takes[i]);
-    this.written.write(bytes);
-    if (gives !== 'void') this.stack.push(gives);
+    this.add({ name, bytes, takes, gives });
+  }
+
+  /** Appends `local.get`: every second instruction is one. */
+  getLocal(index: number, type: ValType): void {
+    this.written.writeIndexed(0x20, index);
+    this.stack.push(type);
+  }
+
+  /** Appends `local.set`. @throws AssemblerError when no such value is there */
+  setLocal(index: number, type: ValType): void {
+    this.pop('local.set', type);
+    this.written.writeIndexed(0x21, index);
   }
 
   /** Opens a block: what it leaves behind must be what it found. */
   open(name: string, bytes: readonly number[], takes: readonly ValType[] = []): void {
     this.instruction(name, bytes, takes, 'void');
-    this.frames.push(this.stack.length);
+    this.frames.push(this.bottom);
+    this.bottom = this.stack.length;
   }
 
   /** Closes the innermost block. @throws AssemblerError when values are left on the stack */
   close(name: string): void {
-    const height = this.frames.pop() ?? 0;
-    if (this.stack.length !== height) {
+    if (this.stack.length !== this.bottom) {
       throw new AssemblerError(
-        `${this.functionName}: ${name} ends with ${this.stack.slice(height).join(', ')} left on the stack; store or drop it.`,
+        `${this.functionName}: ${name} ends with ${this.stack.slice(this.bottom).join(', ')} left on the stack; store or drop it.`,
       );
     }
+    this.bottom = this.frames.pop() ?? 0;
   }
 
   /** How many blocks are open: labels count from the innermost one outwards. */
@@ -153,8 +206,7 @@ export class Code {
   }
 
   private pop(name: string, wanted: ValType): void {
-    const bottom = this.frames[this.frames.length - 1] ?? 0;
-    const found = this.stack.length > bottom ? this.stack.pop() : undefined;
+    const found = this.stack.length > this.bottom ? this.stack.pop() : undefined;
     if (found !== wanted) {
       throw new AssemblerError(
         `${this.functionName}: ${name} takes ${wanted}; there is ${found ?? 'nothing'} on the stack.`,

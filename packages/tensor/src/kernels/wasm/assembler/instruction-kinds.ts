@@ -2,7 +2,15 @@
  * The kinds of instructions: how each is encoded and what it takes and gives. The instructions themselves are in
  * instructions.ts and simd.ts.
  */
-import { AssemblerError, unsigned, type Expr, type ResultType, type ValType } from './code.js';
+import {
+  AssemblerError,
+  Operation,
+  unsigned,
+  type Expr,
+  type Opcode,
+  type ResultType,
+  type ValType,
+} from './code.js';
 
 /** The prefixes of instructions that do not fit into one byte. */
 export const BULK = 0xfc;
@@ -26,13 +34,8 @@ export function plain<const Takes extends readonly ValType[], Gives extends Resu
   takes: Takes,
   gives: Gives,
 ): Instruction<Takes, Gives> {
-  return (...operands) => ({
-    type: gives,
-    emit: (code) => {
-      for (const operand of operands) operand.emit(code);
-      code.instruction(name, bytes, takes, gives);
-    },
-  });
+  const kind = { name, bytes, takes, gives };
+  return (...operands) => new Operation(gives, kind, operands);
 }
 
 export const unary = <A extends ValType, R extends ValType>(
@@ -89,10 +92,13 @@ export function load<T extends ValType>(
   type: T,
   prefix: number | null = null,
 ): (address: Expr<'i32'>, offset?: number) => Expr<T> {
-  const at = remembered((offset: number) =>
-    plain(name, [...opcode(prefix, code), ...memoryArgument(align, offset)], ['i32'], type),
-  );
-  return (address, offset = 0) => at(offset)(address);
+  const at = remembered((offset: number): Opcode => ({
+    name,
+    bytes: [...opcode(prefix, code), ...memoryArgument(align, offset)],
+    takes: ['i32'],
+    gives: type,
+  }));
+  return (address, offset = 0) => new Operation(type, at(offset), [address]);
 }
 
 /** Writes at address + offset (bytes). */
@@ -103,10 +109,13 @@ export function store<T extends ValType>(
   type: T,
   prefix: number | null = null,
 ): (address: Expr<'i32'>, value: Expr<T>, offset?: number) => Expr<'void'> {
-  const at = remembered((offset: number) =>
-    plain(name, [...opcode(prefix, code), ...memoryArgument(align, offset)], ['i32', type], 'void'),
-  );
-  return (address, value, offset = 0) => at(offset)(address, value);
+  const at = remembered((offset: number): Opcode => ({
+    name,
+    bytes: [...opcode(prefix, code), ...memoryArgument(align, offset)],
+    takes: ['i32', type],
+    gives: 'void',
+  }));
+  return (address, value, offset = 0) => new Operation('void', at(offset), [address, value]);
 }
 
 export function extract<T extends ValType>(

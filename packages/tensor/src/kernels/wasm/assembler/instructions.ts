@@ -165,24 +165,10 @@ export const memory = {
 /** a where the condition is not 0, else b; both are computed. */
 export function select<T extends ValType>(a: Expr<T>, b: Expr<T>, condition: Expr<'i32'>): Expr<T> {
   const bytes = a.type === 'v128' ? [0x1c, 1, 0x7b] : [0x1b];
-  return {
-    type: a.type,
-    emit: (code) => {
-      a.emit(code);
-      b.emit(code);
-      condition.emit(code);
-      code.instruction('select', bytes, [a.type, b.type, 'i32'], a.type);
-    },
-  };
+  return plain('select', bytes, [a.type, b.type, 'i32'], a.type)(a, b, condition);
 }
 
 /** Throws a value away. */
 export function drop(value: Expr<ValType>): Expr<'void'> {
-  return {
-    type: 'void',
-    emit: (code) => {
-      value.emit(code);
-      code.instruction('drop', [0x1a], [value.type], 'void');
-    },
-  };
+  return plain('drop', [0x1a], [value.type], 'void')(value);
 }
