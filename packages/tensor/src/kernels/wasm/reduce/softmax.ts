@@ -21,108 +21,137 @@ import {
 } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitExp } from '../math.js';
-import { greatest, rowExtreme } from './folds.js';
 import { rowsOf } from './layout.js';
-import { f32x4, f64x2, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, shuffle32, v128 } from '../assembler/simd.js';
 
 type Vector = Expr<'v128'>;
 
-/** The n < 4 elements from address x on, and −∞ in the other lanes: e^−∞ adds nothing. */
-function loadTail(f: FunctionBuilder, x: Local<'i32'>, n: Local<'i32'>): Local<'v128'> {
-  const tail = f.local('v128', f32x4.const(-Infinity));
-  for (const lane of [0, 1, 2]) {
-    f.if(i32.gt_s(n, i32.const(lane)), () =>
-      f.set(tail, v128.load32_lane(x, tail, lane, 4 * lane)),
-    );
-  }
-  return tail;
+/** 0, 1, 2, 3 */
+const LANES = [1, 2, 3].reduce<Vector>(
+  (lanes, lane) => i32x4.replace_lane(lanes, lane, i32.const(lane)),
+  v128.zero(),
+);
+
+/** The lengths of a row, and the lanes of its last vector that no vector before has had. */
+interface Row {
+  /** Elements, and those of them in whole vectors. */
+  readonly n: Local<'i32'>;
+  readonly whole: Local<'i32'>;
+  readonly last: Local<'v128'>;
 }
 
-function storeTail(
+function rowOf(f: FunctionBuilder, n: Local<'i32'>): Row {
+  const whole = f.local('i32', i32.and(n, i32.const(-4)));
+  const before = i32x4.splat(i32.sub(i32.const(4), i32.sub(n, whole)));
+  return { n, whole, last: f.local('v128', i32x4.ge_s(LANES, before)) };
+}
+
+/**
+ * Does the body for four elements at a time. The last vector begins four elements before the row's end: some lanes come twice,
+ * and `fresh` says which do not; null if all are new. A row of one to three elements is filled up with −∞, since e^−∞ adds nothing.
+ *
+ * @param rows where the row begins in each operand
+ */
+function eachVector(
+  f: FunctionBuilder,
+  { n, whole, last }: Row,
+  rows: readonly Local<'i32'>[],
+  body: (operands: readonly Operand[], fresh: Local<'v128'> | null) => void,
+): void {
+  const left = f.local('i32', whole);
+  const at = rows.map((row) => f.local('i32', row));
+  const inMemory = at.map((address): Operand => ({
+    load: () => v128.load(address),
+    store: (value) => f.do(v128.store(address, value)),
+  })); // prettier-ignore
+  f.while(left, () => {
+    body(inMemory, null);
+    for (const address of at) f.increment(address, 16);
+    f.increment(left, -4);
+  });
+  f.if(i32.ne(n, whole), () => {
+    f.if(
+      whole,
+      () => {
+        const back = f.local(
+          'i32',
+          i32.shl(i32.sub(i32.sub(n, whole), i32.const(4)), i32.const(2)),
+        );
+        for (const address of at) f.increment(address, back);
+        body(inMemory, last);
+      },
+      () =>
+        body(
+          at.map((address) => ({
+            load: () => loadFew(f, address, n),
+            store: (value) => storeFew(f, address, n, value),
+          })),
+          null,
+        ),
+    );
+  });
+}
+
+/** Four neighbours. */
+interface Operand {
+  load(): Vector;
+  store(value: Local<'v128'>): void;
+}
+
+/** The n < 4 elements from an address on, and −∞ in the other lanes. */
+function loadFew(f: FunctionBuilder, x: Local<'i32'>, n: Local<'i32'>): Local<'v128'> {
+  const few = f.local('v128', f32x4.const(-Infinity));
+  for (const lane of [0, 1, 2]) {
+    f.if(i32.gt_s(n, i32.const(lane)), () => f.set(few, v128.load32_lane(x, few, lane, 4 * lane)));
+  }
+  return few;
+}
+
+function storeFew(
   f: FunctionBuilder,
   y: Local<'i32'>,
   n: Local<'i32'>,
   value: Local<'v128'>,
 ): void {
   for (const lane of [0, 1, 2]) {
-    f.if(i32.gt_s(n, i32.const(lane)), () => {
-      f.do(v128.store32_lane(y, value, lane, 4 * lane));
-    });
+    f.if(i32.gt_s(n, i32.const(lane)), () => f.do(v128.store32_lane(y, value, lane, 4 * lane)));
   }
 }
 
-/** y[i] = of(x[i]) for n elements, four at a time; x, y and n are used up. Without y nothing is written. */
-function mapRow(
+/** The row's greatest element in all lanes; NaN if any element is. */
+function emitMaximum(f: FunctionBuilder, row: Row, x: Local<'i32'>): Local<'v128'> {
+  const most = f.local('v128', f32x4.const(-Infinity));
+  eachVector(f, row, [x], ([of]) => f.set(most, f32x4.max(most, of.load())));
+  for (const lanes of [
+    [2, 3, 0, 1],
+    [1, 0, 3, 2],
+  ] as const) {
+    // prettier-ignore
+    f.set(most, f32x4.max(most, shuffle32(most, most, lanes)));
+  }
+  return most;
+}
+
+/** Σ e^(x − most); e^(x − most) itself goes to y, unless that is null. */
+function emitSumExp(
   f: FunctionBuilder,
+  { m }: KernelContext,
+  row: Row,
   x: Local<'i32'>,
+  most: Local<'v128'>,
   y: Local<'i32'> | null,
-  n: Local<'i32'>,
-  of: (x: Vector) => Local<'v128'>,
-): void {
-  f.while(i32.ge_s(n, i32.const(4)), () => {
-    const value = of(v128.load(x));
-    if (y !== null) {
-      f.do(v128.store(y, value));
-      f.increment(y, 16);
-    }
-    f.increment(x, 16);
-    f.increment(n, -4);
+): Expr<'f64'> {
+  const zero = v128.zero();
+  const [low, high] = [f.local('v128', zero), f.local('v128', zero)];
+  eachVector(f, row, y === null ? [x] : [x, y], ([from, to], fresh) => {
+    const e = f.local('v128', emitExp(f, m, f32x4.sub(from.load(), most)));
+    to?.store(e);
+    if (fresh !== null) f.set(e, v128.and(e, fresh));
+    f.set(low, f64x2.add(low, f64x2.promote_low_f32x4(e)));
+    f.set(high, f64x2.add(high, f64x2.promote_low_f32x4(shuffle32(e, e, [2, 3, 2, 3]))));
   });
-  f.if(i32.gt_s(n, i32.const(0)), () => {
-    const value = of(loadTail(f, x, n));
-    if (y !== null) storeTail(f, y, n, value);
-  });
-}
-
-/** (x, y, n, m) → Σ e^(x − m), and with `keep` y = e^(x − m). */
-function rowExp(
-  { m, shared }: KernelContext,
-  keep: boolean,
-): FunctionRef<readonly ['i32', 'i32', 'i32', 'f32'], 'f64'> {
-  const name = keep ? 'rowExpF32' : 'rowSumExpF32';
-  return shared.once(name, () =>
-    m.function(name, ['i32', 'i32', 'i32', 'f32'], 'f64', (f, x, y, n, most) => {
-      const splat = f.local('v128', f32x4.splat(most));
-      const [low, high] = [f.local('v128'), f.local('v128')];
-      mapRow(f, x, keep ? y : null, n, (v) => {
-        const e = f.local('v128', emitExp(f, m, f32x4.sub(v, splat)));
-        const upper = upperHalf(e);
-        f.set(low, f64x2.add(low, f64x2.promote_low_f32x4(e)));
-        f.set(high, f64x2.add(high, f64x2.promote_low_f32x4(upper)));
-        return e;
-      });
-      f.set(low, f64x2.add(low, high));
-      f.return(f64.add(f64x2.extract_lane(low, 0), f64x2.extract_lane(low, 1)));
-    }),
-  );
-}
-
-const upperHalf = (v: Vector): Vector => shuffle32(v, v, [2, 3, 2, 3]);
-
-/** (x, y, n, a): y = x / a */
-function rowDivide({
-  m,
-  shared,
-}: KernelContext): FunctionRef<readonly ['i32', 'i32', 'i32', 'f32'], 'void'> {
-  return shared.once('rowDivideF32', () =>
-    m.function('rowDivideF32', ['i32', 'i32', 'i32', 'f32'], 'void', (f, x, y, n, a) => {
-      const divisor = f.local('v128', f32x4.splat(a));
-      mapRow(f, x, y, n, (v) => f.local('v128', f32x4.div(v, divisor)));
-    }),
-  );
-}
-
-/** (x, y, n, m, l): y = (x − m) − l */
-function rowShift({
-  m,
-  shared,
-}: KernelContext): FunctionRef<readonly ['i32', 'i32', 'i32', 'f32', 'f32'], 'void'> {
-  return shared.once('rowShiftF32', () =>
-    m.function('rowShiftF32', ['i32', 'i32', 'i32', 'f32', 'f32'], 'void', (f, x, y, n, a, b) => {
-      const [first, second] = [f.local('v128', f32x4.splat(a)), f.local('v128', f32x4.splat(b))];
-      mapRow(f, x, y, n, (v) => f.local('v128', f32x4.sub(f32x4.sub(v, first), second)));
-    }),
-  );
+  f.set(low, f64x2.add(low, high));
+  return f64.add(f64x2.extract_lane(low, 0), f64x2.extract_lane(low, 1));
 }
 
 /** (z, t, n, m, l) → Σ t·(l + (m − z)) */
@@ -193,14 +222,15 @@ function logarithm({ m, shared }: KernelContext): FunctionRef<readonly ['f64'], 
 
 const ROWS = { x: 'i32', y: 'i32', rows: 'i32', rowStride: 'i32', n: 'i32' } as const;
 
-/** A kernel of rows with a stride to rows without gaps. */
+/** A kernel of rows with a stride to rows without gaps. The code for a row is in the loop: a call would make its constants anew. */
 const rowsKernel = (
   name: string,
-  rowOf: (
+  emitRow: (
     f: FunctionBuilder,
     context: KernelContext,
-    row: { readonly x: Local<'i32'>; readonly y: Local<'i32'>; readonly n: Local<'i32'> },
-    most: Local<'f32'>,
+    row: Row,
+    x: Local<'i32'>,
+    y: Local<'i32'>,
   ) => void,
 ): Kernel<typeof ROWS> =>
   kernel(name, ROWS, (f, { x, y, rows, rowStride, n }, context) => {
@@ -208,25 +238,34 @@ const rowsKernel = (
     const bytes = f.local('i32', i32.mul(n, i32.const(4)));
     f.increment(x, i32.mul(from, rowStride));
     f.increment(y, i32.mul(from, bytes));
-    const most = f.local('f32');
+    const row = rowOf(f, n);
     f.while(i32.lt_s(from, to), () => {
-      f.set(most, call(rowExtreme(context, greatest), x, n));
-      rowOf(f, context, { x, y, n }, most);
+      emitRow(f, context, row, x, y);
       f.increment(x, rowStride);
       f.increment(y, bytes);
       f.increment(from, 1);
     });
   });
 
-const softmax = rowsKernel('softmaxF32', (f, context, { x, y, n }, most) => {
-  const total = f.local('f64', call(rowExp(context, true), x, y, n, most));
-  f.do(call(rowDivide(context), y, y, n, f32.demote_f64(total)));
+const softmax = rowsKernel('softmaxF32', (f, context, row, x, y) => {
+  const most = emitMaximum(f, row, x);
+  const sum = f32.demote_f64(emitSumExp(f, context, row, x, most, y));
+  const divisor = f.local('v128', f32x4.splat(sum));
+  eachVector(f, row, [y], ([of], fresh) => {
+    const e = f.local('v128', of.load());
+    const quotient = f32x4.div(e, divisor);
+    f.set(e, fresh === null ? quotient : v128.bitselect(quotient, e, fresh));
+    of.store(e);
+  });
 });
 
-const logSoftmax = rowsKernel('logSoftmaxF32', (f, context, { x, y, n }, most) => {
-  const total = call(rowExp(context, false), x, y, n, most);
-  const log = f.local('f64', call(logarithm(context), total));
-  f.do(call(rowShift(context), x, y, n, most, f32.demote_f64(log)));
+const logSoftmax = rowsKernel('logSoftmaxF32', (f, context, row, x, y) => {
+  const most = emitMaximum(f, row, x);
+  const log = call(logarithm(context), emitSumExp(f, context, row, x, most, null));
+  const shift = f.local('v128', f32x4.splat(f32.demote_f64(log)));
+  eachVector(f, row, [x, y], ([from, to]) => {
+    to.store(f.local('v128', f32x4.sub(f32x4.sub(from.load(), most), shift)));
+  });
 });
 
 const softmaxCrossEntropy = kernel(
@@ -237,12 +276,12 @@ const softmaxCrossEntropy = kernel(
     f.increment(z, i32.mul(from, strideZ));
     f.increment(t, i32.mul(from, strideT));
     f.increment(y, i32.mul(from, i32.const(4)));
-    const most = f.local('f32');
-    const log = f.local('f64');
+    const row = rowOf(f, n);
     f.while(i32.lt_s(from, to), () => {
-      f.set(most, call(rowExtreme(context, greatest), z, n));
-      f.set(log, call(logarithm(context), call(rowExp(context, false), z, z, n, most)));
-      const loss = call(rowCrossEntropy(context), z, t, n, f64.promote_f32(most), log);
+      const most = emitMaximum(f, row, z);
+      const log = call(logarithm(context), emitSumExp(f, context, row, z, most, null));
+      const most64 = f64.promote_f32(f32x4.extract_lane(most, 0));
+      const loss = call(rowCrossEntropy(context), z, t, n, most64, log);
       f.do(f32.store(y, f32.demote_f64(loss)));
       f.increment(z, strideZ);
       f.increment(t, strideT);
