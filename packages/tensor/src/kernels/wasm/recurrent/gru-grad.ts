@@ -17,7 +17,6 @@ import {
   overBlocks,
   overSamples,
   overSteps,
-  overUnits,
   setBefore,
   sigmoidGradient,
   tanhGradient,
@@ -28,13 +27,13 @@ import type { GRUAttrs } from '../../../ops/recurrent.js';
 import { f32x4 } from '../assembler/simd.js';
 
 /** One step of one sample: dz and dc, and with resetAfter dr and dq; dh becomes dh·z. */
-function cellBackward(place: Place, resetAfter: boolean): SampleBody {
+function cellBackward(resetAfter: boolean): SampleBody {
   return (f, [gates, dInput, dRecurrent, gSequence, dh, before], units) => {
     const [pz, pr, pc, pq] = gatePointers(f, gates, units, 4);
     const [iz, ir, ic] = gatePointers(f, dInput, units, 3);
     const [rz, rr, rc] = gatePointers(f, dRecurrent, units, 3);
     const all = [pz, pr, pc, pq, iz, ir, ic, rz, rr, rc, before, gSequence, dh];
-    overUnits(place, f, units, all, ({ load, store }) => {
+    units.each(all, ({ load, store }) => {
       const z = f.local('v128', load(pz));
       const c = f.local('v128', load(pc));
       const gradient = f.local('v128', f32x4.add(load(dh), load(gSequence)));
@@ -53,13 +52,12 @@ function cellBackward(place: Place, resetAfter: boolean): SampleBody {
 }
 
 /** Without resetAfter, with p the gradient dq of r·h: dr = dq·h·r·(1 − r) and dh += dq·r. */
-function resetBackward(place: Place): SampleBody {
-  const { m } = place;
+function resetBackward({ m }: Place): SampleBody {
   return (f, [gates, dInput, dRecurrent, , dh, before, p], units) => {
     const [, pr] = gatePointers(f, gates, units, 2);
     const [, ir] = gatePointers(f, dInput, units, 2);
     const [, rr] = gatePointers(f, dRecurrent, units, 2);
-    overUnits(place, f, units, [pr, ir, rr, before, p, dh], ({ load, store }) => {
+    units.each([pr, ir, rr, before, p, dh], ({ load, store }) => {
       const r = f.local('v128', load(pr));
       const dq = f.local('v128', load(p));
       const dr = f.local('v128', sigmoidGradient(f32x4.mul(dq, load(before)), r));
@@ -69,13 +67,11 @@ function resetBackward(place: Place): SampleBody {
 }
 
 /** A masked step: the state's gradient goes on. */
-function keep(place: Place): SampleBody {
-  return (f, [, dInput, dRecurrent, gSequence, dh], units) => {
-    const bytes = f.local('i32', times(units, 12));
-    f.do(memory.fill(dInput, int(0), bytes), memory.fill(dRecurrent, int(0), bytes));
-    addRow(place, f, dh, gSequence, units);
-  };
-}
+const keep: SampleBody = (f, [, dInput, dRecurrent, gSequence, dh], units) => {
+  const bytes = f.local('i32', times(units.count, 12));
+  f.do(memory.fill(dInput, int(0), bytes), memory.fill(dRecurrent, int(0), bytes));
+  addRow(f, dh, gSequence, units);
+};
 
 const backward = kernel(
   'gruGradF32',
@@ -118,14 +114,14 @@ const backward = kernel(
         f.if(
           args.resetAfter,
           () => {
-            round('recurrentGruBackAfter', cellBackward(context, true), keep(context));
+            round('recurrentGruBackAfter', cellBackward(true), keep);
             const three = times(units, 3);
             // prettier-ignore
             f.do(call(multiply, recurrent, three, units, r, allZ, rows, dhRow, room, dhRow, room));
           },
           () => {
             const [two, c] = [times(units, 2), add(i, times(units, 8))];
-            round('recurrentGruBack', cellBackward(context, false), keep(context));
+            round('recurrentGruBack', cellBackward(false), keep);
             f.do(call(multiply, candidate, units, units, c, allZ, rows, zeros, int(0), pRow, room));
             round('recurrentGruBackReset', resetBackward(context), nothing);
             f.do(call(multiply, recurrent, two, units, i, allZ, rows, dhRow, room, dhRow, room));

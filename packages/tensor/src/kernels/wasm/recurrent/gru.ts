@@ -21,7 +21,6 @@ import {
   overBlocks,
   overSamples,
   overSteps,
-  overUnits,
   setBefore,
   work,
   type SampleBody,
@@ -30,18 +29,17 @@ import type { GRUAttrs } from '../../../ops/recurrent.js';
 import { f32x4 } from '../assembler/simd.js';
 
 /** One step of one sample with resetAfter; p is h·Wh + b₁ of all gates. */
-function stepAfter(place: Place): SampleBody {
-  const { m } = place;
+function stepAfter({ m }: Place): SampleBody {
   return (f, [gates, h, before, p], units) => {
     const [pz, pr, pc, pq] = gatePointers(f, gates, units, 4);
     const [hz, hr, hq] = gatePointers(f, p, units, 3);
     // Two loops, each with values that do not wait for each other: c would wait for r.
     const [qz, qr] = [f.local('i32', pz), f.local('i32', pr)];
-    overUnits(place, f, units, [pz, pr, hz, hr], ({ load, store }) => {
+    units.each([pz, pr, hz, hr], ({ load, store }) => {
       f.do(store(pr, emitSigmoid(f, m, f32x4.add(load(pr), load(hr)))));
       f.do(store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz)))));
     });
-    overUnits(place, f, units, [qz, qr, pc, pq, hq, before, h], ({ load, store }) => {
+    units.each([qz, qr, pc, pq, hq, before, h], ({ load, store }) => {
       const q = f.local('v128', load(hq));
       const c = f.local('v128', emitTanh(f, m, madd(m, load(qr), q, load(pc))));
       const z = f.local('v128', load(qz));
@@ -52,12 +50,11 @@ function stepAfter(place: Place): SampleBody {
 }
 
 /** Without resetAfter, the gates z and r and what r makes of the state, q = r·h. */
-function stepGates(place: Place): SampleBody {
-  const { m } = place;
+function stepGates({ m }: Place): SampleBody {
   return (f, [gates, , before, p], units) => {
     const [pz, pr, , pq] = gatePointers(f, gates, units, 4);
     const [hz, hr] = gatePointers(f, p, units, 2);
-    overUnits(place, f, units, [pz, pr, pq, hz, hr, before], ({ load, store }) => {
+    units.each([pz, pr, pq, hz, hr, before], ({ load, store }) => {
       f.do(store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz)))));
       const r = f.local('v128', emitSigmoid(f, m, f32x4.add(load(pr), load(hr))));
       f.do(store(pr, r), store(pq, f32x4.mul(r, load(before))));
@@ -66,11 +63,10 @@ function stepGates(place: Place): SampleBody {
 }
 
 /** Then the candidate, with p = q·Wh, and the new state. */
-function stepCandidate(place: Place): SampleBody {
-  const { m } = place;
+function stepCandidate({ m }: Place): SampleBody {
   return (f, [gates, h, before, p], units) => {
     const [pz, , pc] = gatePointers(f, gates, units, 3);
-    overUnits(place, f, units, [pz, pc, p, before, h], ({ load, store }) => {
+    units.each([pz, pc, p, before, h], ({ load, store }) => {
       const c = f.local('v128', emitTanh(f, m, f32x4.add(load(pc), load(p))));
       const z = f.local('v128', load(pz));
       const fresh = f32x4.mul(f32x4.sub(f32x4.const(1), z), c);
@@ -80,8 +76,8 @@ function stepCandidate(place: Place): SampleBody {
 }
 
 /** A masked step: the state stays, the gates are 0. */
-const keep: SampleBody = (f, [gates, h, before], units) => {
-  const bytes = f.local('i32', times(units, 4));
+const keep: SampleBody = (f, [gates, h, before], { count }) => {
+  const bytes = f.local('i32', times(count, 4));
   f.do(memory.copy(h, before, bytes), memory.fill(gates, int(0), times(bytes, 4)));
 };
 

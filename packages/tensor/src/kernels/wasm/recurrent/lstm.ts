@@ -21,7 +21,6 @@ import {
   overBlocks,
   overSamples,
   overSteps,
-  overUnits,
   setBefore,
   sigmoidGradient,
   tanhGradient,
@@ -32,30 +31,29 @@ import type { RecurrentAttrs } from '../../../ops/recurrent.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
 /** One step of one sample; the gates come as sums and leave as values. */
-function cellForward(place: Place): SampleBody {
-  const { m } = place;
+function cellForward({ m }: Place): SampleBody {
   return (f, [gates, h, c, , before], units) => {
     const [pi, pf, pg, po, pt] = gatePointers(f, gates, units, 5);
     // Two loops, each with values that do not wait for each other: tanh c would wait for c.
-    const [qo, qc] = [f.local('i32', po), f.local('i32', c)];
-    overUnits(place, f, units, [pi, pf, pg, po, before, c], ({ load, store }) => {
+    const qc = f.local('i32', c);
+    units.each([pi, pf, pg, before, c], ({ load, store }) => {
       const i = f.local('v128', emitSigmoid(f, m, load(pi)));
       const forget = f.local('v128', emitSigmoid(f, m, load(pf)));
       const g = f.local('v128', emitTanh(f, m, load(pg)));
       f.do(store(pi, i), store(pf, forget), store(pg, g));
       f.do(store(c, madd(m, forget, load(before), f32x4.mul(g, i))));
-      f.do(store(po, emitSigmoid(f, m, load(po))));
     });
-    overUnits(place, f, units, [qo, qc, pt, h], ({ load, store }) => {
+    units.each([po, qc, pt, h], ({ load, store }) => {
       const tanhC = f.local('v128', emitTanh(f, m, load(qc)));
-      f.do(store(pt, tanhC), store(h, f32x4.mul(load(qo), tanhC)));
+      const o = f.local('v128', emitSigmoid(f, m, load(po)));
+      f.do(store(pt, tanhC), store(po, o), store(h, f32x4.mul(o, tanhC)));
     });
   };
 }
 
 /** A masked step: the states stay, the gates are 0. */
-const keepForward: SampleBody = (f, [gates, h, c, hBefore, cBefore], units) => {
-  const bytes = f.local('i32', times(units, 4));
+const keepForward: SampleBody = (f, [gates, h, c, hBefore, cBefore], { count }) => {
+  const bytes = f.local('i32', times(count, 4));
   f.do(
     memory.copy(h, hBefore, bytes),
     memory.copy(c, cBefore, bytes),
@@ -116,35 +114,31 @@ const forward = kernel(
 );
 
 /** One step of one sample, back. */
-function cellBackward(place: Place): SampleBody {
-  return (f, [gates, dz, gSequence, dh, dc, before], units) => {
-    const values = gatePointers(f, gates, units, 5);
-    const gradients = gatePointers(f, dz, units, 4);
-    const { add: plus, mul } = f32x4;
-    const all = [...values, ...gradients, before, gSequence, dh, dc];
-    overUnits(place, f, units, all, ({ load, store }) => {
-      const [i, forget, g, o, tanhC] = values.map((at) => f.local('v128', load(at)));
-      const ofState = f.local('v128', plus(load(dh), load(gSequence)));
-      f.do(store(gradients[3], sigmoidGradient(mul(ofState, tanhC), o)));
-      const ofCell = f.local('v128', plus(load(dc), tanhGradient(mul(ofState, o), tanhC)));
-      f.do(
-        store(gradients[0], sigmoidGradient(mul(ofCell, g), i)),
-        store(gradients[1], sigmoidGradient(mul(ofCell, load(before)), forget)),
-        store(gradients[2], tanhGradient(mul(ofCell, i), g)),
-        store(dh, v128.zero()),
-        store(dc, mul(ofCell, forget)),
-      );
-    });
-  };
-}
+const cellBackward: SampleBody = (f, [gates, dz, gSequence, dh, dc, before], units) => {
+  const values = gatePointers(f, gates, units, 5);
+  const gradients = gatePointers(f, dz, units, 4);
+  const { add: plus, mul } = f32x4;
+  const all = [...values, ...gradients, before, gSequence, dh, dc];
+  units.each(all, ({ load, store }) => {
+    const [i, forget, g, o, tanhC] = values.map((at) => f.local('v128', load(at)));
+    const ofState = f.local('v128', plus(load(dh), load(gSequence)));
+    f.do(store(gradients[3], sigmoidGradient(mul(ofState, tanhC), o)));
+    const ofCell = f.local('v128', plus(load(dc), tanhGradient(mul(ofState, o), tanhC)));
+    f.do(
+      store(gradients[0], sigmoidGradient(mul(ofCell, g), i)),
+      store(gradients[1], sigmoidGradient(mul(ofCell, load(before)), forget)),
+      store(gradients[2], tanhGradient(mul(ofCell, i), g)),
+      store(dh, v128.zero()),
+      store(dc, mul(ofCell, forget)),
+    );
+  });
+};
 
 /** A masked step, back: the state's gradient goes on. */
-function keepBackward(place: Place): SampleBody {
-  return (f, [, dz, gSequence, dh], units) => {
-    f.do(memory.fill(dz, int(0), times(units, 16)));
-    addRow(place, f, dh, gSequence, units);
-  };
-}
+const keepBackward: SampleBody = (f, [, dz, gSequence, dh], units) => {
+  f.do(memory.fill(dz, int(0), times(units.count, 16)));
+  addRow(f, dh, gSequence, units);
+};
 
 const backward = kernel(
   'lstmGradF32',
@@ -181,7 +175,7 @@ const backward = kernel(
         setBefore(f, [cBefore, stride], { ...place, initial: args.initialCell, sequence: cells });
         const samples = { rows, units, mask, time, first, t };
         const moving = [[y, allGates], [z, allZ], [g, all], [dhRow, room], [dcRow, room], [cBefore, stride]] as const; // prettier-ignore
-        const bodies = { step: cellBackward(context), kept: keepBackward(context) };
+        const bodies = { step: cellBackward, kept: keepBackward };
         overSamples(context, f, 'recurrentLstmBack', samples, moving, bodies);
         f.do(call(multiply, recurrent, width, units, z, allZ, rows, dhRow, room, dhRow, room));
       });

@@ -19,7 +19,6 @@ import {
   overBlocks,
   overSamples,
   overSteps,
-  overUnits,
   setBefore,
   tanhGradient,
   work,
@@ -29,15 +28,13 @@ import type { RecurrentAttrs } from '../../../ops/recurrent.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
 /** h = tanh z */
-function cellForward(place: Place): SampleBody {
+function cellForward({ m }: Place): SampleBody {
   return (f, [z, h], units) =>
-    overUnits(place, f, units, [z, h], ({ load, store }) =>
-      f.do(store(h, emitTanh(f, place.m, load(z)))),
-    );
+    units.each([z, h], ({ load, store }) => f.do(store(h, emitTanh(f, m, load(z)))));
 }
 
-const keepForward: SampleBody = (f, [, h, before], units) =>
-  f.do(memory.copy(h, before, times(units, 4)));
+const keepForward: SampleBody = (f, [, h, before], { count }) =>
+  f.do(memory.copy(h, before, times(count, 4)));
 
 const forward = kernel(
   'simpleRnnF32',
@@ -83,21 +80,17 @@ const forward = kernel(
 );
 
 /** dz = (dh + gSequence)·(1 − h²), and dh = 0. */
-function cellBackward(place: Place): SampleBody {
-  return (f, [h, dz, gSequence, dh], units) =>
-    overUnits(place, f, units, [h, dz, gSequence, dh], ({ load, store }) => {
-      const y = f.local('v128', load(h));
-      f.do(store(dz, tanhGradient(f32x4.add(load(dh), load(gSequence)), y)));
-      f.do(store(dh, v128.zero()));
-    });
-}
+const cellBackward: SampleBody = (f, [h, dz, gSequence, dh], units) =>
+  units.each([h, dz, gSequence, dh], ({ load, store }) => {
+    const y = f.local('v128', load(h));
+    f.do(store(dz, tanhGradient(f32x4.add(load(dh), load(gSequence)), y)));
+    f.do(store(dh, v128.zero()));
+  });
 
-function keepBackward(place: Place): SampleBody {
-  return (f, [, dz, gSequence, dh], units) => {
-    f.do(memory.fill(dz, int(0), times(units, 4)));
-    addRow(place, f, dh, gSequence, units);
-  };
-}
+const keepBackward: SampleBody = (f, [, dz, gSequence, dh], units) => {
+  f.do(memory.fill(dz, int(0), times(units.count, 4)));
+  addRow(f, dh, gSequence, units);
+};
 
 const backward = kernel(
   'simpleRnnGradF32',
@@ -124,7 +117,7 @@ const backward = kernel(
         f.set(z, add(dz, times(add(start, t), stateBytes)));
         const samples = { rows, units, mask, time, first, t };
         const moving = [[y, all], [z, all], [g, all], [dhRow, room]] as const; // prettier-ignore
-        const bodies = { step: cellBackward(context), kept: keepBackward(context) };
+        const bodies = { step: cellBackward, kept: keepBackward };
         overSamples(context, f, 'recurrentRnnBack', samples, moving, bodies);
         f.do(call(multiply, recurrent, units, units, z, all, rows, dhRow, room, dhRow, room));
       });

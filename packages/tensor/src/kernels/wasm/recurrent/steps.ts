@@ -88,53 +88,87 @@ export interface Samples {
   readonly t: Int;
 }
 
+/** The units of one sample. */
+export interface Units {
+  readonly count: Int;
+  /** Does the body for all of them, four at a time, with pointers that go along. */
+  readonly each: (pointers: readonly Int[], body: (lanes: Lanes) => void) => void;
+}
+
 /** The code for one sample, in a function `f` of its own with pointers of its own. */
-export type SampleBody = (f: FunctionBuilder, pointers: readonly Int[], units: Int) => void;
+export type SampleBody = (f: FunctionBuilder, pointers: readonly Int[], units: Units) => void;
 
 /** For the second of two rounds over the samples, when the first has done what is to be done. */
 export const nothing: SampleBody = () => undefined;
 
 /**
- * Calls a function that does one of two bodies for each sample of a step: `kept` where the mask is 0. One call for all
- * samples, since the constants of the activations are made anew in each.
+ * Does one of two bodies for each sample of a step: `kept` where the mask is 0. Each is a function for any number of samples,
+ * and `step` is two, one for the whole vectors of four units and one for the last units: whatever else there is in a loop
+ * takes registers, and constants that belong in front of it are made anew in each round.
  *
  * @param name of the function: one name always belongs to the same bodies
  */
 export function overSamples(
-  { m, shared }: Place,
+  place: Place,
   f: FunctionBuilder,
   name: string,
   { rows, units, mask, time, first, t }: Samples,
   moving: readonly Moving[],
   bodies: { readonly step: SampleBody; readonly kept: SampleBody },
 ): void {
-  const params = Array.from({ length: 4 + 2 * moving.length }, () => 'i32' as const);
-  const samples = shared.once(name, () =>
-    m.function(name, params, 'void', (g, left, count, maskAt, maskStep, ...others) => {
-      const isKept = g.local('i32');
-      const sample = (body: SampleBody): void => {
-        const pointers = moving.map((_, i) => g.local('i32', others[2 * i]));
-        body(g, pointers, count);
-      };
+  const { m, shared } = place;
+  const params = Array.from({ length: 2 + 2 * moving.length }, () => 'i32' as const);
+  type EachUnit = (g: FunctionBuilder, units: Int) => Units['each'];
+  const samples = (suffix: string, body: SampleBody, each: EachUnit): FunctionRef<Params, 'void'> =>
+    m.function(`${name}${suffix}`, params, 'void', (g, left, count, ...others) =>
       g.while(left, () => {
-        g.if(maskAt, () => {
-          g.set(isKept, f32.eq(f32.load(maskAt), f32.const(0)));
-          g.increment(maskAt, maskStep);
-        });
-        g.if(
-          isKept,
-          () => sample(bodies.kept),
-          () => sample(bodies.step),
-        );
+        const pointers = moving.map((_, i) => g.local('i32', others[2 * i]));
+        body(g, pointers, { count, each: each(g, count) });
         moving.forEach((_, i) => g.increment(others[2 * i], others[2 * i + 1]));
         g.increment(left, -1);
-      });
-    }),
-  );
+      }),
+    );
+  const all = shared.once(name, () => {
+    const whole = samples('', bodies.step, wholeVectors);
+    const rest = samples('Rest', bodies.step, lastUnits(place));
+    const kept = samples('Kept', bodies.kept, allUnits(place));
+    const named = `${name}All`;
+    return m.function(
+      named,
+      ['i32', 'i32', ...params],
+      'void',
+      (g, maskAt, maskStep, left, count, ...others) => {
+        const done = g.local('i32', i32.and(count, int(-4)));
+        const step = (n: Expr<'i32'>): void => {
+          g.if(done, () => g.do(call(whole, n, count, ...others)));
+          g.if(i32.ne(done, count), () => {
+            const ofRest = others.map((x, i) => (i % 2 === 0 ? add(x, times(done, 4)) : x));
+            g.do(call(rest, n, count, ...ofRest));
+          });
+        };
+        g.if(i32.eqz(maskAt), () => {
+          step(left);
+          g.return();
+        });
+        g.while(left, () => {
+          g.if(
+            f32.eq(f32.load(maskAt), f32.const(0)),
+            () => g.do(call(kept, int(1), count, ...others)),
+            () => step(int(1)),
+          );
+          g.increment(maskAt, maskStep);
+          moving.forEach((_, i) => g.increment(others[2 * i], others[2 * i + 1]));
+          g.increment(left, -1);
+        });
+      },
+    );
+  });
   const maskAt = f.local('i32', int(0));
   f.if(mask, () => f.set(maskAt, add(mask, times(add(times(first, time), t), 4))));
-  f.do(call(samples, rows, units, maskAt, times(time, 4), ...moving.flat()));
+  f.do(call(all, maskAt, times(time, 4), rows, units, ...moving.flat()));
 }
+
+type Params = readonly 'i32'[];
 
 /** How a row of units is read and written: four at once, and at its end those that are left. */
 export interface Lanes {
@@ -171,28 +205,40 @@ function lanesLeft({ m, shared }: Place, count: Int): Lanes {
   };
 }
 
-/** Does the body for all units, four at a time, with pointers that go along. */
-export function overUnits(
-  place: Place,
-  f: FunctionBuilder,
-  units: Int,
-  pointers: readonly Int[],
-  body: (lanes: Lanes) => void,
-): void {
-  const left = f.local('i32', units);
-  f.while(i32.ge_s(left, int(4)), () => {
-    body(FOUR);
-    for (const pointer of pointers) f.increment(pointer, 16);
-    f.increment(left, -4);
-  });
-  f.if(left, () => body(lanesLeft(place, left)));
-}
+/** At least four units, but for those that are left over. */
+const wholeVectors =
+  (f: FunctionBuilder, units: Int): Units['each'] =>
+  (pointers, body) => {
+    const left = f.local('i32', units);
+    f.loop((again) => {
+      body(FOUR);
+      for (const pointer of pointers) f.increment(pointer, 16);
+      f.increment(left, -4);
+      f.br_if(again, i32.ge_s(left, int(4)));
+    });
+  };
+
+/** Those that are left over, to which the pointers point. */
+const lastUnits =
+  (place: Place) =>
+  (f: FunctionBuilder, units: Int): Units['each'] =>
+  (_pointers, body) => {
+    body(lanesLeft(place, f.local('i32', i32.and(units, int(3)))));
+  };
+
+const allUnits =
+  (place: Place) =>
+  (f: FunctionBuilder, units: Int): Units['each'] =>
+  (pointers, body) => {
+    f.if(i32.ge_s(units, int(4)), () => wholeVectors(f, units)(pointers, body));
+    f.if(i32.and(units, int(3)), () => lastUnits(place)(f, units)(pointers, body));
+  };
 
 /** Pointers to each gate of a row. */
-export function gatePointers(f: FunctionBuilder, at: Int, units: Int, count: number): Int[] {
+export function gatePointers(f: FunctionBuilder, at: Int, units: Units, gates: number): Int[] {
   const pointers = [at];
-  for (let g = 1; g < count; g++)
-    pointers.push(f.local('i32', add(pointers[g - 1], times(units, 4))));
+  for (let g = 1; g < gates; g++)
+    pointers.push(f.local('i32', add(pointers[g - 1], times(units.count, 4))));
   return pointers;
 }
 
@@ -207,10 +253,8 @@ export const tanhGradient = (d: Expr<'v128'>, y: Expr<'v128'>): Expr<'v128'> => 
 };
 
 /** to += from, for a row of units. */
-export function addRow(place: Place, f: FunctionBuilder, to: Int, from: Int, units: Int): void {
-  overUnits(place, f, units, [to, from], ({ load, store }) =>
-    f.do(store(to, f32x4.add(load(to), load(from)))),
-  );
+export function addRow(f: FunctionBuilder, to: Int, from: Int, units: Units): void {
+  units.each([to, from], ({ load, store }) => f.do(store(to, f32x4.add(load(to), load(from)))));
 }
 
 /** (to, toStride, from, fromStride, rows, bytes): copies rows. */
