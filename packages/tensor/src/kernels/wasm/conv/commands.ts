@@ -6,7 +6,7 @@ import { correlate, type correlateFields } from './correlate.js';
 import { packFilters } from './panels.js';
 import { stepsOf, tiled, type Axis, type Correlation } from './plan.js';
 import { roundUp } from '../heap.js';
-import { LANES, OUTPUTS, winogradKernels } from './winograd.js';
+import { LANES, OUTPUTS, oddLines, winogradKernels } from './winograd.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
 import { command, type Command, type LoweringContext } from '../kernel.js';
 
@@ -177,9 +177,11 @@ function winogradCommands(c: Correlation, context: LoweringContext): Command[] |
   const stagedWidth = Math.max(columns.staged, width + 4);
   const tapsAt = roundUp(4 * channels * stagedHeight * stagedWidth, 64);
   const dataAt = tapsAt + 16 * t * t;
-  const resultAt = dataAt + 4 * NR * t * t * channels;
+  const dataStep = oddLines(4 * NR * channels);
+  const productStep = oddLines(4 * NR * tiled(filters));
+  const resultAt = dataAt + t * t * dataStep;
   const productAt = resultAt + 4 * filters * height * width;
-  const partBytes = productAt + 4 * NR * t * t * tiled(filters);
+  const partBytes = productAt + t * t * productStep;
   const panels = context.scratch(4 * t * t * tiled(filters) * channels);
   const scratch = context.scratch(context.threads * partBytes);
   // Where the taps run backwards, so do the filters.
@@ -204,6 +206,8 @@ function winogradCommands(c: Correlation, context: LoweringContext): Command[] |
       dataAt,
       resultAt,
       productAt,
+      dataStep,
+      productStep,
     },
     blockChannels: channels,
     panelAt: dataAt,

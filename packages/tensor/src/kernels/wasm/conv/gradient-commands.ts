@@ -12,7 +12,7 @@ import {
 } from './kernel-gradient.js';
 import { alongHeight, alongWidth, forwardAxis, stepsOf, tiled } from './plan.js';
 import { roundUp } from '../heap.js';
-import { OUTPUTS } from './winograd.js';
+import { OUTPUTS, oddLines } from './winograd.js';
 import { winogradGradientKernels, winogradSums } from './winograd-gradient.js';
 import { NR } from '../gemm/micro.js';
 import { command, type Command, type LoweringContext, type Operand } from '../kernel.js';
@@ -94,7 +94,9 @@ function winogradCommands(
   const partBytes = 16 * places;
   const pixels = context.scratch(4 * chunk * stagedHeight * stagedWidth * channels);
   const cotangents = context.scratch(4 * chunk * outHeight * outWidth * filters);
-  const [data, factors] = [context.scratch(bytes * channels), context.scratch(bytes * padded)];
+  const [data, factors] = [channels, padded].map((n) =>
+    context.scratch(places * oddLines(4 * chunk * perImage * n)),
+  );
   const sumsRow = 4 * padded;
   const sumsStep = channels * sumsRow;
   const sums = context.scratch(places * sumsStep);
@@ -105,7 +107,7 @@ function winogradCommands(
   for (let first = 0; first < g.batch; first += chunk) {
     const images = Math.min(chunk, g.batch - first);
     const tiles = images * perImage;
-    const [dataStep, cotangentStep] = [4 * tiles * channels, 4 * tiles * padded];
+    const [dataStep, cotangentStep] = [4 * tiles * channels, 4 * tiles * padded].map(oddLines);
     const flops = 2 * images * filters * channels * r * r * g.outHeight * g.outWidth;
     const shared = { images, tileRows, tileColumns, scratch, partBytes };
     const { inHeight, inWidth, padTop, padLeft } = g;

@@ -20,6 +20,7 @@ import { timesPanel } from './panels.js';
 import { LinearMap, cookToom, type Transforms } from './winograd-transforms.js';
 import { NR, tileRows } from '../gemm/micro.js';
 import { i32, memory } from '../assembler/instructions.js';
+import { roundUp } from '../heap.js';
 import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
@@ -39,6 +40,12 @@ export const transformsOf = (r: number): Transforms => cookToom(OUTPUTS, r, POIN
 
 type Context = Pick<KernelContext, 'm' | 'shared'>;
 type Signature<N extends readonly 'i32'[]> = FunctionRef<N, 'void'>;
+
+/**
+ * So many bytes as an odd number of cache lines. The places of a tile lie so far apart: by a power of two all of them would
+ * share a few sets of the first cache.
+ */
+export const oddLines = (bytes: number): number => roundUp(bytes, 64) | 64;
 
 /** An intermediate matrix of vectors, row by row. */
 export const temporary = (row: number, column: number, columns: number): number =>
@@ -215,7 +222,14 @@ function winogradFilters(r: number): Kernel<typeof filterFields> {
   });
 }
 
-const winogradFields = { ...correlateFields, dataAt: 'i32', productAt: 'i32' } as const;
+const winogradFields = {
+  ...correlateFields,
+  dataAt: 'i32',
+  productAt: 'i32',
+  /** Bytes from one place of V, and of M, to the next. */
+  dataStep: 'i32',
+  productStep: 'i32',
+} as const;
 
 /** The convolution with the filters that `winogradFilters` has transformed. */
 function winograd(r: number): Kernel<typeof winogradFields> {
@@ -236,8 +250,7 @@ function winograd(r: number): Kernel<typeof winogradFields> {
     const filterPanels = f.local('i32', ceilDiv(args.filters, i32.const(rows)));
     const aPanel = f.local('i32', i32.mul(args.channels, i32.const(4 * rows)));
     const aStep = f.local('i32', i32.mul(filterPanels, aPanel));
-    const vStep = f.local('i32', i32.mul(args.channels, i32.const(4 * NR)));
-    const mStep = f.local('i32', product(filterPanels, i32.const(4 * NR * rows)));
+    const { dataStep: vStep, productStep: mStep } = args;
     const plane = f.local('i32', bytes(i32.mul(args.stagedHeight, args.stagedWidth)));
     // Vectors of tiles in a row, and in the image
     const across = f.local('i32', ceilDiv(args.outWidth, i32.const(OUTPUTS * LANES)));
