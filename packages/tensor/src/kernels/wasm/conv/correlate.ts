@@ -24,8 +24,8 @@ import {
 import type { Expr } from '../assembler/code.js';
 import { copyRow, finishRow, transpose } from './copy.js';
 import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
-import { packPanel, timesPanel } from './panels.js';
-import { NR, tileRows } from '../gemm/micro.js';
+import { packPanel } from './panels.js';
+import { NR, tileColumn, tileRows } from '../gemm/micro.js';
 import { f32, i32, memory, select } from '../assembler/instructions.js';
 import { eachOfPart, kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
 
@@ -286,7 +286,7 @@ export function finishGroup(
 export const correlate = kernel('convCorrelateF32', correlateFields, (f, args, context) => {
   const { m, shared, part } = context;
   const rows = tileRows(m);
-  const times = timesPanel(m, shared);
+  const times = tileColumn(m, shared, tileRows(m));
   const pack = packPanel(m, shared);
   const zero = i32.const(0);
   const staged = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
@@ -331,7 +331,8 @@ export const correlate = kernel('convCorrelateF32', correlateFields, (f, args, c
             ),
           );
           const to = i32.add(result, bytes(p));
-          f.do(call(times, a, aPanel, panel, to, args.resultStep, k, c, panelCount));
+          const [aStep, bStep] = [i32.const(4 * tileRows(m)), i32.const(4 * NR)];
+          f.do(call(times, a, aPanel, aStep, panel, bStep, to, args.resultStep, k, c, panelCount));
         });
         f.set(a, i32.add(a, i32.mul(k, i32.const(4 * rows))));
         f.set(from, i32.add(from, i32.mul(count, channel)));

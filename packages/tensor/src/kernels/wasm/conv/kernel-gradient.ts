@@ -11,8 +11,7 @@ import { call, type FunctionRef, type ModuleBuilder } from '../assembler/assembl
 import type { Expr } from '../assembler/code.js';
 import { copyRow, transpose } from './copy.js';
 import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
-import { timesPanel } from './panels.js';
-import { NR, tileRows } from '../gemm/micro.js';
+import { NR, tileColumn, tileRows } from '../gemm/micro.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
 import { eachOfPart, kernel, type SharedFunctions } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
@@ -224,7 +223,8 @@ export const kernelProduct = kernel(
   (f, args, context) => {
     const { m, shared, part } = context;
     const rows = tileRows(m);
-    const times = timesPanel(m, shared);
+    const times = tileColumn(m, shared, rows);
+    const [aStep, bStep] = [i32.const(4 * rows), i32.const(4 * NR)];
     const [neighbours, scattered] = [packRows(m, shared, true), packRows(m, shared, false)];
     const [zero, eight] = [i32.const(0), i32.const(NR)];
     const panel = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
@@ -285,7 +285,9 @@ export const kernelProduct = kernel(
           i32.mul(k, i32.const(4 * rows)),
         );
         const c = sum(args.result, i32.mul(group, args.groupStep), bytes(first));
-        f.do(call(times, a, aPanel, panel, c, args.resultStep, count, k, filterPanels));
+        f.do(
+          call(times, a, aPanel, aStep, panel, bStep, c, args.resultStep, count, k, filterPanels),
+        );
       });
     });
   },

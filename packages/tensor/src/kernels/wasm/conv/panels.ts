@@ -13,7 +13,7 @@ import {
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
-import { NR, microKernel, tileRows } from '../gemm/micro.js';
+import { NR, tileRows } from '../gemm/micro.js';
 import { f32, i32 } from '../assembler/instructions.js';
 import { eachOfPart, kernel, type SharedFunctions } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
@@ -101,31 +101,6 @@ function packScattered(m: ModuleBuilder, shared: SharedFunctions): Pack<['i32']>
           offsets.forEach((offset, i) => {
             f.do(f32.store(row, f32.load(i32.add(source, offset)), 4 * i));
           });
-        });
-      },
-    ),
-  );
-}
-
-/** (a, aPanel, panel, c, cStep, k, accumulate, count): one panel of patches times `count` panels of filters, aPanel bytes apart. */
-export function timesPanel(
-  m: ModuleBuilder,
-  shared: SharedFunctions,
-): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
-  const micro = microKernel(m, shared);
-  const rows = tileRows(m);
-  return shared.once('convTimesPanelF32', () =>
-    m.function(
-      'convTimesPanelF32',
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-      'void',
-      (f, a, aPanel, panel, c, cStep, k, accumulate, count) => {
-        const [aStep, bStep] = [i32.const(4 * rows), i32.const(PANEL_ROW)];
-        f.while(count, () => {
-          f.do(call(micro, a, aStep, panel, bStep, c, cStep, k, accumulate));
-          f.increment(a, aPanel);
-          f.increment(c, i32.mul(cStep, i32.const(rows)));
-          f.increment(count, -1);
         });
       },
     ),

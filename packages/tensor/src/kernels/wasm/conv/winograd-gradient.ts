@@ -12,7 +12,7 @@ import { call, type FunctionRef } from '../assembler/assembler.js';
 import { bytes, ceilDiv, product, sum } from '../integers.js';
 import { LinearMap, type Matrix } from './winograd-transforms.js';
 import { OUTPUTS, temporary, transformsOf } from './winograd.js';
-import { NR, tileKernel } from '../gemm/micro.js';
+import { NR, tileColumn } from '../gemm/micro.js';
 import { i32 } from '../assembler/instructions.js';
 import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
@@ -142,24 +142,8 @@ export const winogradSums = kernel(
   },
   (f, args, context) => {
     const { m, shared } = context;
-    const micro = tileKernel(m, shared, ROWS, NR);
-    // (a, aPanel, b, c, cStep, k, accumulate, count): all channels for a panel of filters
-    const column = shared.once('convWinogradColumnF32', () =>
-      m.function(
-        'convWinogradColumnF32',
-        ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-        'void',
-        (g, a, aPanel, b, c, cStep, k, accumulate, count) => {
-          const [aStep, bStep] = [i32.const(4 * ROWS), i32.const(4 * NR)];
-          g.while(count, () => {
-            g.do(call(micro, a, aStep, b, bStep, c, cStep, k, accumulate));
-            g.increment(a, aPanel);
-            g.increment(c, i32.mul(cStep, i32.const(ROWS)));
-            g.increment(count, -1);
-          });
-        },
-      ),
-    );
+    const column = tileColumn(m, shared, ROWS);
+    const [aStep, bStep] = [i32.const(4 * ROWS), i32.const(4 * NR)];
     const aPanel = f.local('i32', i32.mul(args.tiles, i32.const(4 * ROWS)));
     const count = f.local('i32', i32.div_s(args.channels, i32.const(ROWS)));
     const [p, b, c] = [f.local('i32'), f.local('i32'), f.local('i32')];
@@ -168,7 +152,8 @@ export const winogradSums = kernel(
       f.set(c, i32.add(args.sums, i32.mul(place, args.sumsStep)));
       f.for(p, i32.const(0), ceilDiv(args.filters, i32.const(NR)), 1, () => {
         const a = i32.add(args.data, i32.mul(place, args.dataStep));
-        f.do(call(column, a, aPanel, b, c, args.sumsRow, args.tiles, args.accumulate, count));
+        const { sumsRow, tiles, accumulate } = args;
+        f.do(call(column, a, aPanel, aStep, b, bStep, c, sumsRow, tiles, accumulate, count));
         f.increment(b, i32.mul(args.tiles, i32.const(4 * NR)));
         f.increment(c, 4 * NR);
       });

@@ -14,11 +14,10 @@
 import { call, type FunctionRef } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { transpose4 } from './copy.js';
-import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
+import { bytes, ceilDiv, minimum, sum } from '../integers.js';
 import { correlateFields, finishGroup, stageGroup } from './correlate.js';
-import { timesPanel } from './panels.js';
 import { LinearMap, cookToom, type Transforms } from './winograd-transforms.js';
-import { NR, tileRows } from '../gemm/micro.js';
+import { NR, tileColumn, tileRows } from '../gemm/micro.js';
 import { i32, memory } from '../assembler/instructions.js';
 import { roundUp } from '../heap.js';
 import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
@@ -238,7 +237,8 @@ function winograd(r: number): Kernel<typeof winogradFields> {
     const { m, shared, part } = context;
     const rows = tileRows(m);
     const [data, outputs] = [transformData(context, r), transformOutputs(context, r)];
-    const times = timesPanel(m, shared);
+    const times = tileColumn(m, shared, rows);
+    const [aRow, bRow] = [i32.const(4 * rows), i32.const(4 * NR)];
     const zero = i32.const(0);
     const staged = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
     const [work, v, result, products] = [
@@ -286,8 +286,9 @@ function winograd(r: number): Kernel<typeof winogradFields> {
         f.set(from, v);
         f.set(to, products);
         f.for(place, zero, i32.const(t * t), 1, () => {
-          const cStep = i32.const(4 * NR);
-          f.do(call(times, a, aPanel, from, to, cStep, args.channels, zero, filterPanels));
+          f.do(
+            call(times, a, aPanel, aRow, from, bRow, to, bRow, args.channels, zero, filterPanels),
+          );
           f.increment(a, aStep);
           f.increment(from, vStep);
           f.increment(to, mStep);

@@ -28,7 +28,7 @@ import {
   F64,
   TILE_BYTES,
   edgeKernel,
-  emitTile,
+  tileColumn,
   tileColumns,
   tileRows,
   type Format,
@@ -241,6 +241,7 @@ function defineStrip(
   format: Format,
 ): FunctionRef<typeof I32_13, 'void'> {
   const [MR, NR] = [tileRows(m), tileColumns(format)];
+  const column = tileColumn(m, shared, MR, format);
   const edge = edgeKernel(m, shared, format);
   return m.function(
     `strip${format.name}`,
@@ -249,18 +250,12 @@ function defineStrip(
     (f, a, aPanel, aStep, aEdge, b, bStep, c, cRow, k, accumulate, rows, columns, tile) => {
       const full = i32.const(MR);
       const down = f.local('i32', i32.mul(cRow, full));
-      const [at, bAt, left] = [0, 1, 2].map(() => f.local('i32'));
+      const count = f.local('i32', i32.div_u(rows, full));
       f.if(i32.eq(columns, i32.const(NR)), () => {
-        f.while(i32.ge_s(rows, full), () => {
-          f.set(at, a);
-          f.set(bAt, b);
-          f.set(left, k);
-          const operands = { a: at, aStep, b: bAt, bStep, c, cStep: cRow, k: left, accumulate };
-          emitTile(m, f, [MR, NR], format, operands);
-          f.increment(a, aPanel);
-          f.increment(c, down);
-          f.increment(rows, -MR);
-        });
+        f.do(call(column, a, aPanel, aStep, b, bStep, c, cRow, k, accumulate, count));
+        f.increment(a, i32.mul(aPanel, count));
+        f.increment(c, i32.mul(down, count));
+        f.set(rows, i32.sub(rows, i32.mul(count, full)));
       });
       const edgeOf = (from: Expr<'i32'>, step: Expr<'i32'>, height: Expr<'i32'>): void =>
         f.do(call(edge, from, step, b, bStep, c, cRow, k, accumulate, height, columns, tile));

@@ -119,13 +119,51 @@ export function tileKernel(
   );
 }
 
+/** (a, aPanel, aStep, b, bStep, c, cStep, k, accumulate, count): panels of A lie `aPanel` bytes apart. */
+export type ColumnFunction = FunctionRef<
+  readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+  'void'
+>;
+
+/** `count` tiles of C one below the other: panels of A with one panel of B. A call for each tile would cost too much where k is small. */
+export function tileColumn(
+  m: ModuleBuilder,
+  shared: SharedFunctions,
+  rows: number,
+  format: Format = F32,
+): ColumnFunction {
+  const columns = tileColumns(format);
+  const name = `tileColumn${rows}x${columns}${format.name}`;
+  return shared.once(name, () =>
+    m.function(
+      name,
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, a, aPanel, aStep, b, bStep, c, cStep, k, accumulate, count) => {
+        const [atA, atB, left] = [f.local('i32'), f.local('i32'), f.local('i32')];
+        const down = f.local('i32', i32.mul(cStep, i32.const(rows)));
+        f.while(count, () => {
+          f.set(atA, a);
+          f.set(atB, b);
+          f.set(left, k);
+          const operands = { a: atA, aStep, b: atB, bStep, c, cStep, k: left, accumulate };
+          emitTile(m, f, [rows, columns], format, operands);
+          f.increment(a, aPanel);
+          f.increment(c, down);
+          f.increment(count, -1);
+        });
+      },
+    ),
+  );
+}
+
 /** What a tile is computed from. */
-export type TileOperands = Readonly<
+type TileOperands = Readonly<
   Record<'a' | 'aStep' | 'b' | 'bStep' | 'c' | 'cStep' | 'k' | 'accumulate', Local<'i32'>>
 >;
 
-/** Appends the code of a tile to a function, where a call for each would cost too much; a, b and k are changed by it. */
-export function emitTile(
+/** Appends the code of a tile to a function; a, b and k are changed by it. */
+function emitTile(
   m: ModuleBuilder,
   f: FunctionBuilder,
   [rows, columns]: readonly [number, number],

@@ -63,7 +63,7 @@ function eachVector(
   const inMemory = at.map((address): Operand => ({
     load: () => v128.load(address),
     store: (value) => f.do(v128.store(address, value)),
-  })); // prettier-ignore
+  }));
   f.while(left, () => {
     body(inMemory, null);
     for (const address of at) f.increment(address, 16);
@@ -122,13 +122,8 @@ function storeFew(
 function emitMaximum(f: FunctionBuilder, row: Row, x: Local<'i32'>): Local<'v128'> {
   const most = f.local('v128', f32x4.const(-Infinity));
   eachVector(f, row, [x], ([of]) => f.set(most, f32x4.max(most, of.load())));
-  for (const lanes of [
-    [2, 3, 0, 1],
-    [1, 0, 3, 2],
-  ] as const) {
-    // prettier-ignore
-    f.set(most, f32x4.max(most, shuffle32(most, most, lanes)));
-  }
+  f.set(most, f32x4.max(most, shuffle32(most, most, [2, 3, 0, 1])));
+  f.set(most, f32x4.max(most, shuffle32(most, most, [1, 0, 3, 2])));
   return most;
 }
 
