@@ -6,6 +6,7 @@
 import { normalizeAxis, sizeOf } from '../../shape.js';
 import type { FunctionBuilder, FunctionRef, Local } from './assembler/assembler.js';
 import { call } from './assembler/assembler.js';
+import type { Expr } from './assembler/code.js';
 import { f32, i32, memory } from './assembler/instructions.js';
 import {
   partRange,
@@ -134,16 +135,25 @@ const indexAdd = kernel(
     f.for(o, i32.const(0), outer, 1, () => {
       f.do(memory.fill(y, i32.const(0), i32.mul(mine, rowBytes)));
       f.set(at, indices);
-      f.for(j, i32.const(0), count, 1, () => {
-        withIndex(f, at, n, true, (index) => {
-          const row = f.local('i32', i32.sub(index, from));
-          f.if(i32.lt_u(row, mine), () => {
-            f.do(call(add, i32.add(y, i32.mul(row, rowBytes)), x, inner));
+      const each = (addTo: (place: Expr<'i32'>) => void): void =>
+        f.for(j, i32.const(0), count, 1, () => {
+          withIndex(f, at, n, true, (index) => {
+            const row = f.local('i32', i32.sub(index, from));
+            f.if(i32.lt_u(row, mine), () => addTo(i32.add(y, i32.mul(row, rowBytes))));
           });
+          f.increment(at, 4);
+          f.increment(x, rowBytes);
         });
-        f.increment(at, 4);
-        f.increment(x, rowBytes);
-      });
+      const place = f.local('i32');
+      f.if(
+        i32.eq(inner, i32.const(1)),
+        () =>
+          each((to) => {
+            f.set(place, to);
+            f.do(f32.store(place, f32.add(f32.load(place), f32.load(x))));
+          }),
+        () => each((to) => f.do(call(add, to, x, inner))),
+      );
       f.increment(y, i32.mul(n, rowBytes));
     });
   },
@@ -276,8 +286,9 @@ const indexAddLowering: Lowering<{ size: number; axis?: number }> = (c, context)
   const along = normalizeAxis('indexAdd', c.attrs.axis ?? 0, x.shape.length);
   const sizes = { ...around(x, along), n: c.attrs.size, count: x.shape[along] };
   const args = { ...sizes, x: x.address, indices: indices.address, y: y.address };
-  // Every part looks at every index: only rows that are longer than that are worth it.
-  const parallel = x.size + y.size >= PARALLEL_FROM && sizes.inner >= 16;
+  // Every part looks at every index: that is worth it for longer rows, and where the zeros are most of the work.
+  const worth = sizes.inner >= 16 || y.size >= 4 * x.size;
+  const parallel = x.size + y.size >= PARALLEL_FROM && worth;
   return [command(indexAdd, args, { parallel, flops: x.size })];
 };
 
