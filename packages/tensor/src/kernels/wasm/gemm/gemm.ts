@@ -28,8 +28,8 @@ const readsA = (n: number, k: number): boolean => n <= 16 || (n <= 32 && k <= 64
 /** The same for B, [k][n]: with short rows all of a block is in the cache. */
 const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && n <= 64);
 
-/** From so many multiply-adds on (about 30 µs), threads share the work. */
-const PARALLEL = 600_000;
+/** From so many multiply-adds on (about 60 µs), threads share the work: with less the next call waits for results in the other cache. */
+const PARALLEL = 1_200_000;
 
 /** The same for products with a vector, which wait for memory. */
 const PARALLEL_VECTOR = 250_000;
