@@ -5,6 +5,7 @@
  * Opcodes: WebAssembly Core Specification 2.0, appendix A.7, and the proposals threads and relaxed SIMD.
  */
 import type { Expr } from './code.js';
+import { i32 } from './instructions.js';
 import {
   SIMD,
   extract,
@@ -196,3 +197,11 @@ export const f64x2 = {
   convert_low_i32x4_s: v1('f64x2.convert_low_i32x4_s', 254),
   relaxed_madd: v3('f64x2.relaxed_madd', 263),
 };
+
+/** [0, step, 2·step, 3·step] as i32x4. */
+export function ramp(step: number): Expr<'v128'> {
+  return [1, 2, 3].reduce<Expr<'v128'>>(
+    (lanes, lane) => i32x4.replace_lane(lanes, lane, i32.const(lane * step)),
+    v128.zero(),
+  );
+}

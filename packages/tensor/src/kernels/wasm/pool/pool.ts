@@ -21,7 +21,7 @@ import {
   windowArgs,
   windowFields,
 } from './windows.js';
-import { f32x4, i32x4, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, i32x4, ramp, shuffle32, v128 } from '../assembler/simd.js';
 import { product, minimum, bytes } from '../integers.js';
 
 /** Fewer elements than this are not worth a second thread. */
@@ -30,14 +30,6 @@ const PARALLEL = 1 << 16;
 /** value > best or value ≠ value: what takes the place of the best so far. NaN does, and only NaN replaces it. */
 const winsVector = (value: Expr<'v128'>, best: Expr<'v128'>): Expr<'v128'> =>
   v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
-
-/** [0, step, 2·step, 3·step] */
-function ramp(step: number): Expr<'v128'> {
-  return [1, 2, 3].reduce<Expr<'v128'>>(
-    (v, lane) => i32x4.replace_lane(v, lane, i32.const(lane * step)),
-    v128.zero(),
-  );
-}
 
 const maxPool = kernel(
   'maxPoolF32',

@@ -22,15 +22,9 @@ import {
 import type { LoweringTable } from '../lowering.js';
 import { emitExp } from '../math.js';
 import { rowsOf } from './layout.js';
-import { f32x4, f64x2, i32x4, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, ramp, shuffle32, v128 } from '../assembler/simd.js';
 
 type Vector = Expr<'v128'>;
-
-/** 0, 1, 2, 3 */
-const LANES = [1, 2, 3].reduce<Vector>(
-  (lanes, lane) => i32x4.replace_lane(lanes, lane, i32.const(lane)),
-  v128.zero(),
-);
 
 /** The lengths of a row, and the lanes of its last vector that no vector before has had. */
 interface Row {
@@ -43,7 +37,7 @@ interface Row {
 function rowOf(f: FunctionBuilder, n: Local<'i32'>): Row {
   const whole = f.local('i32', i32.and(n, i32.const(-4)));
   const before = i32x4.splat(i32.sub(i32.const(4), i32.sub(n, whole)));
-  return { n, whole, last: f.local('v128', i32x4.ge_s(LANES, before)) };
+  return { n, whole, last: f.local('v128', i32x4.ge_s(ramp(1), before)) };
 }
 
 /**
