@@ -406,6 +406,18 @@ describe('compiled steps', () => {
     expect(recorded).toBe(4);
   });
 
+  test('bring what they will capture to where programs use it', () => {
+    const [w, more] = [ramp(40, 50), zeros([40, 50])];
+    const step = new CompiledStep(([x]) => [x.matmul(w.add(more))]);
+    expect(w.data.buffer.byteLength).toBe(w.data.byteLength);
+    step.prepare([w, more]);
+    // The elements are a part of a larger memory now.
+    const places = [w, more].map(({ data }) => data.byteOffset);
+    for (const { data } of [w, more]) expect(data.buffer.byteLength).toBeGreaterThan(16000);
+    expect(step.run([ramp(2, 40)])[0].toArray()).toEqual(ramp(2, 40).matmul(w).toArray());
+    expect([w, more].map(({ data }) => data.byteOffset)).toEqual(places);
+  });
+
   test('are recorded again for another number of threads, and for another generator', () => {
     let recorded = 0;
     const step = new CompiledStep(() => {

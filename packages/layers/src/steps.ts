@@ -40,7 +40,10 @@ export class ModelSteps {
     private readonly model: BaseModel,
     private readonly compiled: Compiled | null,
     private readonly eager: boolean,
-  ) {}
+  ) {
+    // A model that is compiled will be used: its weights need not wait for the first step.
+    if (compiled !== null && !eager) this.training.prepare(model.weights.map(({ value }) => value));
+  }
 
   /** How the outputs are judged. */
   get outputs(): readonly OutputPlan[] {

@@ -4,6 +4,7 @@
 import { currentEngine, type Engine } from './backend.js';
 import { formatShape } from './errors.js';
 import { fuse } from './fuse.js';
+import { OutOfMemoryError } from './kernels/wasm/heap.js';
 import { postpone } from './postpone.js';
 import { Program } from './program.js';
 import { defaultGenerator, type Generator } from './random.js';
@@ -45,6 +46,18 @@ export class CompiledStep {
   program(inputs: readonly Tensor[]): Program | null {
     const engine = currentEngine();
     return engine === null ? null : this.programFor(inputs, engine);
+  }
+
+  /** Brings tensors that the step will capture to where programs use them: then its first run need not. */
+  prepare(tensors: readonly Tensor[]): void {
+    const engine = currentEngine();
+    if (engine === null) return;
+    try {
+      for (const { storage, dtype } of tensors) engine.residents.settle(storage, dtype);
+    } catch (error) {
+      // Making the program says what does not fit; until then the tensors are good where they are.
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
   }
 
   /** Forgets all programs: what the step captures has become something else. */

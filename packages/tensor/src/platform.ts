@@ -12,13 +12,27 @@ export interface WorkerTask {
   readonly team: number;
 }
 
+/** A worker that has been started, and waits for what it is to take part in. */
+export interface WaitingWorker {
+  /** To be called once. The worker ends when the team has. */
+  begin(task: WorkerTask): void;
+}
+
+/** What a task is sent to. */
+interface Receiver {
+  postMessage(task: WorkerTask): void;
+}
+
 /** What is used of Node's `worker_threads` and `os`. */
 interface NodeModules {
   worker_threads: {
     Worker: new (
       source: string,
-      options: { eval: true; workerData: WorkerTask; stdin: false; name: string },
-    ) => { unref(): void; on(event: 'error', listener: (error: unknown) => void): void };
+      options: { eval: true; stdin: false; name: string },
+    ) => Receiver & {
+      unref(): void;
+      on(event: 'error', listener: (error: unknown) => void): void;
+    };
   };
   os: { availableParallelism(): number };
 }
@@ -46,26 +60,33 @@ const LIFE = `
   );
   runtime.exports.work(task.team);`;
 
-/** Starts a worker; where it cannot be started nothing happens, and its part is done by those who are there. */
-export function startWorker(task: WorkerTask): void {
+/** Starts a worker; where it cannot be started there is none, and its part is done by those who are there. */
+export function startWorker(): WaitingWorker | null {
+  const threads = nodeModule('worker_threads');
+  const worker = attempt(() => (threads === null ? startInBrowser() : startInNode(threads)));
+  return worker && { begin: (task) => attempt(() => worker.postMessage(task)) };
+}
+
+/** null where a page's content policy, Node's permissions or a lack of memory allow no worker: there is a thread less. */
+function attempt<T>(body: () => T): T | null {
   try {
-    const threads = nodeModule('worker_threads');
-    if (threads === null) startInBrowser(task);
-    else {
-      const source = `const task = require('node:worker_threads').workerData;${LIFE}`;
-      const options = { eval: true, workerData: task, stdin: false, name: 'tapegrad' } as const;
-      const worker = new threads.Worker(source, options);
-      worker.on('error', () => undefined);
-      worker.unref();
-    }
+    return body();
   } catch {
-    // A page's content policy, Node's permissions or a lack of memory allow no worker: there is a thread less.
+    return null;
   }
 }
 
-function startInBrowser(task: WorkerTask): void {
-  if (typeof Worker !== 'function' || typeof Blob !== 'function') return;
+function startInNode({ Worker }: NodeModules['worker_threads']): Receiver {
+  const source = `require('node:worker_threads').parentPort.once('message', (task) => {${LIFE} });`;
+  const worker = new Worker(source, { eval: true, stdin: false, name: 'tapegrad' });
+  worker.on('error', () => undefined);
+  worker.unref();
+  return worker;
+}
+
+function startInBrowser(): Receiver | null {
+  if (typeof Worker !== 'function' || typeof Blob !== 'function') return null;
   const source = `onmessage = ({ data: task }) => {${LIFE} close(); };`;
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  new Worker(url).postMessage(task);
+  return new Worker(url);
 }

@@ -85,7 +85,10 @@ export class Program {
       recording,
       trial.map((one) => one?.scratchBytes ?? 0),
     );
-    const listBytes = commandBytes(commandsOf(trial));
+    const trialList = commandsOf(trial);
+    // Threads take as long to start as kernels to be written and compiled.
+    if (trialList.some(({ parallel }) => parallel)) team.expect();
+    const listBytes = commandBytes(trialList);
     const block = machine.heap.allocateFor(this, layout.bytes + listBytes);
 
     const placed = new Map<Storage, Storage>();

@@ -4,7 +4,7 @@
  */
 import { TABLE_SIZE, type Machine } from './kernels/wasm/machine.js';
 import { MAX_THREADS } from './kernels/wasm/module.js';
-import { hardwareThreads, startWorker } from './platform.js';
+import { hardwareThreads, startWorker, type WaitingWorker } from './platform.js';
 import { ValueError } from './errors.js';
 
 let wanted: number | null = null;
@@ -42,6 +42,8 @@ export class Team {
   private number = 0;
   /** How many modules the workers have: those of kernels that came later must be told to new workers. */
   private modules = 0;
+  /** Those that are on their way before they are needed. */
+  private waiting: (WaitingWorker | null)[] = [];
 
   constructor(private readonly machine: Machine) {}
 
@@ -62,6 +64,13 @@ export class Team {
     return size;
   }
 
+  /** Has workers start while something else is done, where `active` would have to start them later. */
+  expect(): void {
+    const { size } = this;
+    if (size === this.threads) return;
+    while (this.waiting.length < size - 1) this.waiting.push(startWorker());
+  }
+
   /** Ends the present workers and starts others. */
   private gather(): void {
     const { exports, modules, heap } = this.machine;
@@ -69,6 +78,9 @@ export class Team {
     exports.beginTeam(this.number);
     const { memory } = heap;
     const task = { modules: [...modules], memory, tableSize: TABLE_SIZE, team: this.number };
-    for (let worker = 1; worker < this.threads; worker++) startWorker(task);
+    for (let worker = 1; worker < this.threads; worker++) {
+      const next = this.waiting.length > 0 ? this.waiting.pop() : startWorker();
+      next?.begin(task);
+    }
   }
 }

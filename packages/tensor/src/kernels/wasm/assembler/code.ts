@@ -57,7 +57,9 @@ export class Operation<T extends ResultType> implements Expr<T> {
 }
 
 /** An unsigned integer in LEB128, the format's variable length. */
-export function unsigned(value: number, into: number[] = []): number[] {
+export function unsigned(value: number): number[] {
+  if (value < 0x80) return [value];
+  const into: number[] = [];
   let rest = value;
   do {
     const low = rest & 0x7f;
@@ -69,6 +71,7 @@ export function unsigned(value: number, into: number[] = []): number[] {
 
 /** A signed integer of 32 bits in LEB128. */
 export function signed32(value: number): number[] {
+  if (value >= -0x40 && value < 0x40) return [value & 0x7f];
   const into: number[] = [];
   let rest = value | 0;
   for (;;) {
@@ -81,7 +84,8 @@ export function signed32(value: number): number[] {
 }
 
 /** A signed integer of up to 64 bits in LEB128. */
-export function signed(value: bigint, into: number[] = []): number[] {
+export function signed(value: bigint): number[] {
+  const into: number[] = [];
   let rest = value;
   for (;;) {
     const low = Number(rest & 0x7fn);
