@@ -41,12 +41,17 @@ function cellBackward(resetAfter: boolean): SampleBody {
       const dz = f.local('v128', sigmoidGradient(ofZ, z));
       const ofC = f32x4.mul(gradient, f32x4.sub(f32x4.const(1), z));
       const dc = f.local('v128', tanhGradient(ofC, c));
-      f.do(store(dh, f32x4.mul(gradient, z)), store(iz, dz), store(rz, dz), store(ic, dc));
+      store(dh, f32x4.mul(gradient, z));
+      store(iz, dz);
+      store(rz, dz);
+      store(ic, dc);
       if (resetAfter) {
         const r = f.local('v128', load(pr));
         const dr = f.local('v128', sigmoidGradient(f32x4.mul(dc, load(pq)), r));
-        f.do(store(ir, dr), store(rr, dr), store(rc, f32x4.mul(dc, r)));
-      } else f.do(store(rc, dc));
+        store(ir, dr);
+        store(rr, dr);
+        store(rc, f32x4.mul(dc, r));
+      } else store(rc, dc);
     });
   };
 }
@@ -61,7 +66,9 @@ function resetBackward({ m }: Place): SampleBody {
       const r = f.local('v128', load(pr));
       const dq = f.local('v128', load(p));
       const dr = f.local('v128', sigmoidGradient(f32x4.mul(dq, load(before)), r));
-      f.do(store(ir, dr), store(rr, dr), store(dh, madd(m, dq, r, load(dh))));
+      store(ir, dr);
+      store(rr, dr);
+      store(dh, madd(m, dq, r, load(dh)));
     });
   };
 }

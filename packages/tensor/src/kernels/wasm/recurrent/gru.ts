@@ -36,15 +36,17 @@ function stepAfter({ m }: Place): SampleBody {
     // Two loops, each with values that do not wait for each other: c would wait for r.
     const [qz, qr] = [f.local('i32', pz), f.local('i32', pr)];
     units.each([pz, pr, hz, hr], ({ load, store }) => {
-      f.do(store(pr, emitSigmoid(f, m, f32x4.add(load(pr), load(hr)))));
-      f.do(store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz)))));
+      store(pr, emitSigmoid(f, m, f32x4.add(load(pr), load(hr))));
+      store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz))));
     });
     units.each([qz, qr, pc, pq, hq, before, h], ({ load, store }) => {
       const q = f.local('v128', load(hq));
       const c = f.local('v128', emitTanh(f, m, madd(m, load(qr), q, load(pc))));
       const z = f.local('v128', load(qz));
       const fresh = f32x4.mul(f32x4.sub(f32x4.const(1), z), c);
-      f.do(store(pq, q), store(pc, c), store(h, madd(m, z, load(before), fresh)));
+      store(pq, q);
+      store(pc, c);
+      store(h, madd(m, z, load(before), fresh));
     });
   };
 }
@@ -55,9 +57,10 @@ function stepGates({ m }: Place): SampleBody {
     const [pz, pr, , pq] = gatePointers(f, gates, units, 4);
     const [hz, hr] = gatePointers(f, p, units, 2);
     units.each([pz, pr, pq, hz, hr, before], ({ load, store }) => {
-      f.do(store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz)))));
+      store(pz, emitSigmoid(f, m, f32x4.add(load(pz), load(hz))));
       const r = f.local('v128', emitSigmoid(f, m, f32x4.add(load(pr), load(hr))));
-      f.do(store(pr, r), store(pq, f32x4.mul(r, load(before))));
+      store(pr, r);
+      store(pq, f32x4.mul(r, load(before)));
     });
   };
 }
@@ -70,7 +73,8 @@ function stepCandidate({ m }: Place): SampleBody {
       const c = f.local('v128', emitTanh(f, m, f32x4.add(load(pc), load(p))));
       const z = f.local('v128', load(pz));
       const fresh = f32x4.mul(f32x4.sub(f32x4.const(1), z), c);
-      f.do(store(pc, c), store(h, madd(m, z, load(before), fresh)));
+      store(pc, c);
+      store(h, madd(m, z, load(before), fresh));
     });
   };
 }

@@ -18,6 +18,7 @@ import {
   blockOf,
   copyRows,
   gatePointers,
+  nothing,
   overBlocks,
   overSamples,
   overSteps,
@@ -30,23 +31,32 @@ import {
 import type { RecurrentAttrs } from '../../../ops/recurrent.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
-/** One step of one sample; the gates come as sums and leave as values. */
+/** The cell of one step of one sample; the gates come as sums and leave as values. */
 function cellForward({ m }: Place): SampleBody {
-  return (f, [gates, h, c, , before], units) => {
-    const [pi, pf, pg, po, pt] = gatePointers(f, gates, units, 5);
-    // Two loops, each with values that do not wait for each other: tanh c would wait for c.
-    const qc = f.local('i32', c);
+  return (f, [gates, , c, , before], units) => {
+    const [pi, pf, pg] = gatePointers(f, gates, units, 3);
     units.each([pi, pf, pg, before, c], ({ load, store }) => {
       const i = f.local('v128', emitSigmoid(f, m, load(pi)));
       const forget = f.local('v128', emitSigmoid(f, m, load(pf)));
       const g = f.local('v128', emitTanh(f, m, load(pg)));
-      f.do(store(pi, i), store(pf, forget), store(pg, g));
-      f.do(store(c, madd(m, forget, load(before), f32x4.mul(g, i))));
+      store(pi, i);
+      store(pf, forget);
+      store(pg, g);
+      store(c, madd(m, forget, load(before), f32x4.mul(g, i)));
     });
-    units.each([po, qc, pt, h], ({ load, store }) => {
-      const tanhC = f.local('v128', emitTanh(f, m, load(qc)));
+  };
+}
+
+/** Then what it puts out. */
+function outputForward({ m }: Place): SampleBody {
+  return (f, [gates, h, c], units) => {
+    const [, , , po, pt] = gatePointers(f, gates, units, 5);
+    units.each([po, pt, c, h], ({ load, store }) => {
       const o = f.local('v128', emitSigmoid(f, m, load(po)));
-      f.do(store(pt, tanhC), store(po, o), store(h, f32x4.mul(o, tanhC)));
+      const tanhC = f.local('v128', emitTanh(f, m, load(c)));
+      store(po, o);
+      store(pt, tanhC);
+      store(h, f32x4.mul(o, tanhC));
     });
   };
 }
@@ -81,14 +91,9 @@ const forward = kernel(
     const [hBefore, cBefore, stride] = [f.local('i32'), f.local('i32'), f.local('i32')];
     overBlocks(f, args, context, (first, rows) => {
       const start = f.local('i32', times(first, time));
-      const xRow = add(x, times(start, xBytes));
-      const gateRow = add(gates, times(start, gateBytes));
-      // prettier-ignore
-      f.do(call(
-        multiply, weights, features, width, xRow, xBytes, times(rows, time), bias, int(0), gateRow, gateBytes,
-      ));
       const all = f.local('i32', times(time, stateBytes));
       const allGates = f.local('i32', times(time, gateBytes));
+      const allX = f.local('i32', times(time, xBytes));
       overSteps(f, args, 'first', (s, t) => {
         f.set(h, add(sequence, times(add(start, s), stateBytes)));
         f.set(c, add(cells, times(add(start, s), stateBytes)));
@@ -96,12 +101,21 @@ const forward = kernel(
         const place = { s, first, time, stateBytes };
         setBefore(f, [hBefore, stride], { ...place, initial: args.initial, sequence });
         setBefore(f, [cBefore, stride], { ...place, initial: args.initialCell, sequence: cells });
+        const xRow = add(x, times(add(start, t), xBytes));
+        // prettier-ignore
+        f.do(call(multiply, weights, features, width, xRow, allX, rows, bias, int(0), z, allGates));
         // prettier-ignore
         f.do(call(multiply, recurrent, units, width, hBefore, stride, rows, z, allGates, z, allGates));
         const samples = { rows, units, mask, time, first, t };
         const moving = [[z, allGates], [h, all], [c, all], [hBefore, stride], [cBefore, stride]] as const; // prettier-ignore
-        const bodies = { step: cellForward(context), kept: keepForward };
-        overSamples(context, f, 'recurrentLstmStep', samples, moving, bodies);
+        overSamples(context, f, 'recurrentLstmCell', samples, moving, {
+          step: cellForward(context),
+          kept: keepForward,
+        });
+        overSamples(context, f, 'recurrentLstmOutput', samples, moving, {
+          step: outputForward(context),
+          kept: nothing,
+        });
       });
       const last = { s: time, first, time, stateBytes };
       const to = (state: Expr<'i32'>): Expr<'i32'> => add(state, times(first, stateBytes));
@@ -122,15 +136,13 @@ const cellBackward: SampleBody = (f, [gates, dz, gSequence, dh, dc, before], uni
   units.each(all, ({ load, store }) => {
     const [i, forget, g, o, tanhC] = values.map((at) => f.local('v128', load(at)));
     const ofState = f.local('v128', plus(load(dh), load(gSequence)));
-    f.do(store(gradients[3], sigmoidGradient(mul(ofState, tanhC), o)));
+    store(gradients[3], sigmoidGradient(mul(ofState, tanhC), o));
     const ofCell = f.local('v128', plus(load(dc), tanhGradient(mul(ofState, o), tanhC)));
-    f.do(
-      store(gradients[0], sigmoidGradient(mul(ofCell, g), i)),
-      store(gradients[1], sigmoidGradient(mul(ofCell, load(before)), forget)),
-      store(gradients[2], tanhGradient(mul(ofCell, i), g)),
-      store(dh, v128.zero()),
-      store(dc, mul(ofCell, forget)),
-    );
+    store(gradients[0], sigmoidGradient(mul(ofCell, g), i));
+    store(gradients[1], sigmoidGradient(mul(ofCell, load(before)), forget));
+    store(gradients[2], tanhGradient(mul(ofCell, i), g));
+    store(dh, v128.zero());
+    store(dc, mul(ofCell, forget));
   });
 };
 

@@ -30,7 +30,7 @@ import { f32x4, v128 } from '../assembler/simd.js';
 /** h = tanh z */
 function cellForward({ m }: Place): SampleBody {
   return (f, [z, h], units) =>
-    units.each([z, h], ({ load, store }) => f.do(store(h, emitTanh(f, m, load(z)))));
+    units.each([z, h], ({ load, store }) => store(h, emitTanh(f, m, load(z))));
 }
 
 const keepForward: SampleBody = (f, [, h, before], { count }) =>
@@ -50,25 +50,23 @@ const forward = kernel(
     const copy = copyRows(context);
     const stateBytes = f.local('i32', times(units, 4));
     const xBytes = f.local('i32', times(features, 4));
-    const [h, z, before, stride] = [1, 2, 3, 4].map(() => f.local('i32'));
+    const [h, before, stride] = [1, 2, 3].map(() => f.local('i32'));
     overBlocks(f, args, context, (first, rows) => {
       const start = f.local('i32', times(first, time));
-      const xRow = add(x, times(start, xBytes));
-      const sumRow = add(sums, times(start, sumBytes));
-      // prettier-ignore
-      f.do(call(
-        multiply, weights, features, units, xRow, xBytes, times(rows, time), bias, int(0), sumRow, sumBytes,
-      ));
+      const z = f.local('i32', add(sums, times(first, sumBytes)));
       const all = f.local('i32', times(time, stateBytes));
-      const allSums = f.local('i32', times(time, sumBytes));
+      const allX = f.local('i32', times(time, xBytes));
       overSteps(f, args, 'first', (s, t) => {
         f.set(h, add(sequence, times(add(start, s), stateBytes)));
-        f.set(z, add(sums, times(add(start, t), sumBytes)));
         setBefore(f, [before, stride], { s, first, time, stateBytes, initial, sequence });
+        const xRow = add(x, times(add(start, t), xBytes));
         // prettier-ignore
-        f.do(call(multiply, recurrent, units, units, before, stride, rows, z, allSums, z, allSums));
+        f.do(
+          call(multiply, weights, features, units, xRow, allX, rows, bias, int(0), z, sumBytes),
+          call(multiply, recurrent, units, units, before, stride, rows, z, sumBytes, z, sumBytes),
+        );
         const samples = { rows, units, mask, time, first, t };
-        const moving = [[z, allSums], [h, all], [before, stride]] as const; // prettier-ignore
+        const moving = [[z, sumBytes], [h, all], [before, stride]] as const; // prettier-ignore
         const bodies = { step: cellForward(context), kept: keepForward };
         overSamples(context, f, 'recurrentRnnStep', samples, moving, bodies);
       });
@@ -83,8 +81,8 @@ const forward = kernel(
 const cellBackward: SampleBody = (f, [h, dz, gSequence, dh], units) =>
   units.each([h, dz, gSequence, dh], ({ load, store }) => {
     const y = f.local('v128', load(h));
-    f.do(store(dz, tanhGradient(f32x4.add(load(dh), load(gSequence)), y)));
-    f.do(store(dh, v128.zero()));
+    store(dz, tanhGradient(f32x4.add(load(dh), load(gSequence)), y));
+    store(dh, v128.zero());
   });
 
 const keepBackward: SampleBody = (f, [, dz, gSequence, dh], units) => {
@@ -155,7 +153,7 @@ export const lowerRnn: Lowering<RecurrentAttrs> = (
       mask: prepare.contiguous(mask),
       sequence,
       state,
-      sums: prepare.room(batch * time * padded(units)),
+      sums: prepare.room(batch * padded(units)),
       sumBytes: 4 * padded(units),
     },
     work(batch * time, features + units, units),

@@ -173,13 +173,24 @@ type Params = readonly 'i32'[];
 /** How a row of units is read and written: four at once, and at its end those that are left. */
 export interface Lanes {
   readonly load: (at: Expr<'i32'>) => Expr<'v128'>;
-  readonly store: (at: Expr<'i32'>, value: Expr<'v128'>) => Expr<'void'>;
+  /** The value is computed where this is called, and written after those of the vectors beside it. */
+  readonly store: (at: Expr<'i32'>, value: Expr<'v128'>) => void;
 }
 
-const FOUR: Lanes = { load: (at) => v128.load(at), store: (at, value) => v128.store(at, value) };
+/** Does the body for vectors side by side: first all are computed, then all written, so that they do not wait for each other. */
+function emitVectors(f: FunctionBuilder, vectors: number, body: (lanes: Lanes) => void): void {
+  const writes: Expr<'void'>[] = [];
+  for (let i = 0; i < vectors; i++) {
+    body({
+      load: (at) => v128.load(at, 16 * i),
+      store: (at, value) => writes.push(v128.store(at, f.local('v128', value), 16 * i)),
+    });
+  }
+  f.do(...writes);
+}
 
 /** The first 1 to 3 lanes alone: nothing beyond the row is read or written. */
-function lanesLeft({ m, shared }: Place, count: Int): Lanes {
+function lanesLeft({ m, shared }: Place, f: FunctionBuilder, count: Int): Lanes {
   const load = shared.once('recurrentLoadRest', () =>
     m.function('recurrentLoadRest', ['i32', 'i32'], 'v128', (f, at, n) => {
       f.if(i32.eq(n, int(1)), () => f.return(v128.load32_zero(at)));
@@ -201,7 +212,7 @@ function lanesLeft({ m, shared }: Place, count: Int): Lanes {
   );
   return {
     load: (at) => call(load, at, count),
-    store: (at, value) => call(store, at, value, count),
+    store: (at, value) => f.do(call(store, at, value, count)),
   };
 }
 
@@ -209,13 +220,14 @@ function lanesLeft({ m, shared }: Place, count: Int): Lanes {
 const wholeVectors =
   (f: FunctionBuilder, units: Int): Units['each'] =>
   (pointers, body) => {
-    const left = f.local('i32', units);
-    f.loop((again) => {
-      body(FOUR);
-      for (const pointer of pointers) f.increment(pointer, 16);
-      f.increment(left, -4);
-      f.br_if(again, i32.ge_s(left, int(4)));
-    });
+    const left = f.local('i32', i32.and(units, int(-4)));
+    const round = (vectors: number): void => {
+      emitVectors(f, vectors, body);
+      for (const pointer of pointers) f.increment(pointer, 16 * vectors);
+      f.increment(left, -4 * vectors);
+    };
+    f.while(i32.ge_s(left, int(8)), () => round(2));
+    f.if(left, () => round(1));
   };
 
 /** Those that are left over, to which the pointers point. */
@@ -223,7 +235,7 @@ const lastUnits =
   (place: Place) =>
   (f: FunctionBuilder, units: Int): Units['each'] =>
   (_pointers, body) => {
-    body(lanesLeft(place, f.local('i32', i32.and(units, int(3)))));
+    body(lanesLeft(place, f, f.local('i32', i32.and(units, int(3)))));
   };
 
 const allUnits =
@@ -254,7 +266,7 @@ export const tanhGradient = (d: Expr<'v128'>, y: Expr<'v128'>): Expr<'v128'> => 
 
 /** to += from, for a row of units. */
 export function addRow(f: FunctionBuilder, to: Int, from: Int, units: Units): void {
-  units.each([to, from], ({ load, store }) => f.do(store(to, f32x4.add(load(to), load(from)))));
+  units.each([to, from], ({ load, store }) => store(to, f32x4.add(load(to), load(from))));
 }
 
 /** (to, toStride, from, fromStride, rows, bytes): copies rows. */
