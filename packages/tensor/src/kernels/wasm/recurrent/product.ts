@@ -249,6 +249,44 @@ function panel(place: Place, vectors: number): FunctionRef<Ints<9>, 'void'> {
   );
 }
 
+/**
+ * (w, n, a, aStride, rows, d, dStride, c, cStride): the product for k = 1, a column times a row: with so little to add up, tiles
+ * would take most of their time to begin and to end.
+ */
+function outerProduct({ m, shared }: Place): FunctionRef<Ints<9>, 'void'> {
+  return shared.once('recurrentOuter', () =>
+    m.function(
+      'recurrentOuter',
+      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      'void',
+      (f, w, n, a, aStride, rows, d, dStride, c, cStride) => {
+        const [from, weights, to, end] = [1, 2, 3, 4].map(() => f.local('i32'));
+        const value = f.local('v128');
+        const vectors = (count: number): void => {
+          const sums = Array.from({ length: count }, (_, i) =>
+            f.local('v128', madd(m, value, v128.load(weights, 16 * i), v128.load(from, 16 * i))),
+          );
+          sums.forEach((sum, i) => f.do(v128.store(to, sum, 16 * i)));
+          for (const pointer of [from, weights, to]) f.increment(pointer, 16 * count);
+        };
+        f.while(rows, () => {
+          f.set(value, v128.load32_splat(a));
+          f.set(from, d);
+          f.set(weights, w);
+          f.set(to, c);
+          f.set(end, add(w, times(n, 4)));
+          f.while(i32.ge_u(sub(end, weights), int(64)), () => vectors(4));
+          f.while(i32.lt_u(weights, end), () => vectors(1));
+          f.increment(a, aStride);
+          f.increment(d, dStride);
+          f.increment(c, cStride);
+          f.increment(rows, -1);
+        });
+      },
+    ),
+  );
+}
+
 /** Rows of A that stay in the cache while all panels of W pass by. */
 const CHUNK = 60;
 
@@ -257,7 +295,7 @@ const CHUNK = 60;
  * takes one row of D, a bias, for all.
  */
 export function product(place: Place): FunctionRef<Ints<10>, 'void'> {
-  const [narrow, wide] = [panel(place, 1), panel(place, 2)];
+  const [narrow, wide, outer] = [panel(place, 1), panel(place, 2), outerProduct(place)];
   return place.shared.once('recurrentProduct', () => {
     const chunk = place.m.function(
       'recurrentChunk',
@@ -281,6 +319,10 @@ export function product(place: Place): FunctionRef<Ints<10>, 'void'> {
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, w, k, n, a, aStride, rows, d, dStride, c, cStride) => {
+        f.if(i32.eq(k, int(1)), () => {
+          f.do(call(outer, w, n, a, aStride, rows, d, dStride, c, cStride));
+          f.return();
+        });
         f.while(i32.gt_s(rows, int(CHUNK)), () => {
           f.do(call(chunk, w, k, n, a, aStride, int(CHUNK), d, dStride, c, cStride));
           f.increment(a, times(aStride, CHUNK));
