@@ -1,15 +1,17 @@
 /**
  * The products of the recurrent kernels, with packed weights.
  *
- * Weights [k, n] are packed once for each call into panels of 8 columns (the last one of 4 if 4 or fewer are left), filled
- * up with zeros: panel after panel, each with its k rows one after another, so that the innermost loop reads memory in a
- * line. A product C = D + A·W takes the rows of A, D and C anywhere in memory, so that one step of a sequence
- * [batch, time, …] needs no copy. D and C have room for n rounded up to a multiple of 4.
+ * Weights [k, n] are packed once for each call into the panels of other products (gemm/pack.ts). A product C = D + A·W takes
+ * the rows of A, D and C anywhere in memory, so that one step of a sequence [batch, time, …] needs no copy, and therefore has
+ * tiles of its own: those of gemm/micro.ts begin with 0 and want A packed, or its rows side by side. D and C have room for n
+ * rounded up to a multiple of 4.
  */
-import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
+import { call, type FunctionRef, type Local } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { f32, i32 } from '../assembler/instructions.js';
+import { i32, memory } from '../assembler/instructions.js';
 import { command, kernel, type Command, type KernelContext, type Operand } from '../kernel.js';
+import { F32 } from '../gemm/micro.js';
+import { packPanels } from '../gemm/pack.js';
 import { madd } from '../math.js';
 import { v128 } from '../assembler/simd.js';
 import { roundUp } from '../heap.js';
@@ -41,99 +43,16 @@ export type Ints<N extends number, T extends readonly 'i32'[] = readonly []> = T
 /** n rounded up to a multiple of 4: the columns for which there must be room. */
 export const padded = (n: number): number => roundUp(n, 4);
 
-/** Weights [k, n] of any strides (bytes) into panels; columns from n to `width` become zeros. */
-export const packPanels = kernel(
+/** Weights [k, n] of any strides (bytes) into panels, or so many bytes of zeros where there are none. */
+export const packWeights = kernel(
   'recurrentPackF32',
   // prettier-ignore
-  { from: 'i32', rowStride: 'i32', columnStride: 'i32', k: 'i32', n: 'i32', width: 'i32', to: 'i32' },
-  (f, { from, rowStride, columnStride, k, n, width, to }, { m }) => {
-    const [inRows, strided, atEdge] = [packRows(m), packStrided(m), packEdge(m)];
-    const columns = f.local('i32');
-    f.while(i32.gt_s(width, int(0)), () => {
-      f.set(columns, int(PANEL));
-      f.if(i32.lt_s(width, columns), () => f.set(columns, width));
-      f.if(
-        i32.and(i32.eq(columns, int(PANEL)), i32.ge_s(n, int(PANEL))),
-        () =>
-          f.if(
-            i32.eq(columnStride, int(4)),
-            () => f.do(call(inRows, from, rowStride, k, to)),
-            () => f.do(call(strided, from, rowStride, columnStride, k, to)),
-          ),
-        () => f.do(call(atEdge, from, rowStride, columnStride, k, n, columns, to)),
-      );
-      f.increment(from, times(columnStride, columns));
-      f.increment(to, times(times(k, columns), 4));
-      f.set(n, sub(n, columns));
-      f.set(width, sub(width, columns));
-    });
+  { from: 'i32', rowStride: 'i32', columnStride: 'i32', k: 'i32', n: 'i32', to: 'i32', zeros: 'i32' },
+  (f, { from, rowStride, columnStride, k, n, to, zeros }, { m, shared }) => {
+    f.do(memory.fill(to, int(0), zeros));
+    f.do(call(packPanels(m, shared, F32, PANEL), from, columnStride, rowStride, n, k, to));
   },
 );
-
-/** (from, rowStride, k, to): a whole panel whose columns lie side by side. */
-function packRows(m: ModuleBuilder): FunctionRef<Ints<4>, 'void'> {
-  return m.function(
-    'recurrentPackRows',
-    ['i32', 'i32', 'i32', 'i32'],
-    'void',
-    (f, from, rowStride, k, to) =>
-      f.while(k, () => {
-        for (const at of [0, 16]) f.do(v128.store(to, v128.load(from, at), at));
-        f.increment(from, rowStride);
-        f.increment(to, 4 * PANEL);
-        f.increment(k, -1);
-      }),
-  );
-}
-
-/** (from, rowStride, columnStride, k, to): a whole panel with columns anywhere, as those of Wᵀ. */
-function packStrided(m: ModuleBuilder): FunctionRef<Ints<5>, 'void'> {
-  return m.function(
-    'recurrentPackStrided',
-    ['i32', 'i32', 'i32', 'i32', 'i32'],
-    'void',
-    (f, from, rowStride, columnStride, k, to) => {
-      const columns = [from];
-      for (let j = 1; j < PANEL; j++)
-        columns.push(f.local('i32', add(columns[j - 1], columnStride)));
-      f.while(k, () => {
-        columns.forEach((column, j) => {
-          f.do(f32.store(to, f32.load(column), 4 * j));
-          f.increment(column, rowStride);
-        });
-        f.increment(to, 4 * PANEL);
-        f.increment(k, -1);
-      });
-    },
-  );
-}
-
-/** (from, rowStride, columnStride, k, n, columns, to): a panel of which W has only n columns. */
-function packEdge(m: ModuleBuilder): FunctionRef<Ints<7>, 'void'> {
-  return m.function(
-    'recurrentPackEdge',
-    ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-    'void',
-    (f, from, rowStride, columnStride, k, n, columns, to) => {
-      const at = f.local('i32');
-      const j = f.local('i32');
-      f.while(k, () => {
-        f.set(at, from);
-        f.for(j, int(0), columns, 1, () => {
-          f.if(
-            i32.lt_s(j, n),
-            () => f.do(f32.store(to, f32.load(at))),
-            () => f.do(f32.store(to, f32.const(0))),
-          );
-          f.increment(at, columnStride);
-          f.increment(to, 4);
-        });
-        f.increment(from, rowStride);
-        f.increment(k, -1);
-      });
-    },
-  );
-}
 
 /** A matrix of float32 with its strides in bytes. */
 export interface Matrix {
@@ -142,23 +61,20 @@ export interface Matrix {
   readonly columns: number;
   readonly rowStride: number;
   readonly columnStride: number;
-  /** How many of the columns there are in memory; the others are zeros. Default all. */
-  readonly present?: number;
+  /** Where there is nothing in memory: zeros. */
+  readonly absent?: boolean;
 }
 
 /** Bytes of a packed matrix. */
 export function packedBytes({ rows, columns }: Matrix): number {
-  return 4 * rows * padded(columns);
+  return 4 * rows * roundUp(columns, PANEL);
 }
 
 /** Packs weights into panels at an address. */
-export function pack(
-  { address, rows, columns, rowStride, columnStride, present = columns }: Matrix,
-  to: number,
-): Command {
-  const width = padded(columns);
-  const args = { from: address, rowStride, columnStride, k: rows, n: present, width, to };
-  return command(packPanels, args);
+export function pack(matrix: Matrix, to: number): Command {
+  const { address: from, rows: k, columns, rowStride, columnStride, absent = false } = matrix;
+  const [n, zeros] = absent ? [0, packedBytes(matrix)] : [columns, 0];
+  return command(packWeights, { from, rowStride, columnStride, k, n, to, zeros });
 }
 
 /** Some columns of a tensor [rows, columns] (or of one row [columns]), turned round if `transposed`. */
@@ -190,6 +106,8 @@ function tile(place: Place, rows: number, vectors: number): FunctionRef<Ints<8>,
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, a, aStride, w, k, d, dStride, c, cStride) => {
+        // What comes out of an operation V8 knows to be extended to 64 bits; a parameter it extends anew in each round.
+        for (const address of [a, w]) f.set(address, i32.and(address, int(-4)));
         const rowsOfA = [a];
         for (let r = 1; r < rows; r++) rowsOfA.push(f.local('i32', add(rowsOfA[r - 1], aStride)));
         const sums: Local<'v128'>[] = [];
@@ -211,7 +129,7 @@ function tile(place: Place, rows: number, vectors: number): FunctionRef<Ints<8>,
             });
           });
           for (const row of rowsOfA) f.increment(row, 4);
-          f.increment(w, 16 * vectors);
+          f.increment(w, 4 * PANEL);
         });
         sums.forEach((sum, i) => {
           if (i > 0 && i % vectors === 0) f.increment(c, cStride);

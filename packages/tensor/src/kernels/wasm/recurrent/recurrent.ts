@@ -7,12 +7,12 @@ import type { LoweringTable } from '../lowering.js';
 import { gruGradKernels, lowerGruGrad } from './gru-grad.js';
 import { gruKernels, lowerGru } from './gru.js';
 import { lowerLstm, lowerLstmGrad, lstmKernels } from './lstm.js';
-import { packPanels } from './product.js';
+import { packWeights } from './product.js';
 import { lowerRnn, lowerRnnGrad, rnnKernels } from './simple.js';
 import { stepKernels } from './steps.js';
 
 export const recurrentKernels: readonly Kernel[] = [
-  packPanels,
+  packWeights,
   ...stepKernels,
   ...rnnKernels,
   ...lstmKernels,

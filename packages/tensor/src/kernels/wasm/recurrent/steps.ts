@@ -381,7 +381,7 @@ export class Preparation {
     const given = bias === null || bias.size === 0 ? null : bias;
     if (given === null) {
       const nothing = { address: 0, rowStride: 0, columnStride: 0 };
-      return this.packed({ ...nothing, rows: 1, columns: width, present: 0 });
+      return this.packed({ ...nothing, rows: 1, columns: width, absent: true });
     }
     const matrix = matrixOf(given);
     return this.packed({ ...matrix, address: matrix.address + row * matrix.rowStride, rows: 1 });
