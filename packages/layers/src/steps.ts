@@ -41,8 +41,10 @@ export class ModelSteps {
     private readonly compiled: Compiled | null,
     private readonly eager: boolean,
   ) {
-    // A model that is compiled will be used: its weights need not wait for the first step.
-    if (compiled !== null && !eager) this.training.prepare(model.weights.map(({ value }) => value));
+    if (compiled === null || eager) return;
+    // Weights, and what the optimizer keeps for them, need not wait for the first step.
+    const state = compiled.optimizer.prepare(model.trainableWeights);
+    this.training.prepare([...model.weights.map(({ value }) => value), ...state]);
   }
 
   /** How the outputs are judged. */
@@ -121,12 +123,19 @@ export class ModelSteps {
    * without weights of their own: an activation that is added, a normalisation that goes over to its averages.
    */
   private refresh(): void {
-    const now: unknown[] = [...this.model.weights, null, ...this.model.trainableWeights];
+    const { captured } = this;
+    const now: unknown[] = [];
     for (const layer of layersWithin(this.model)) {
       now.push(layer, layer.trainable);
+      // A model has the weights of its layers, and they come by themselves.
+      if (layer === this.model) continue;
+      for (const weight of layer.weights) now.push(weight);
+      now.push(null);
+      for (const weight of layer.trainableWeights) now.push(weight);
       if (layer instanceof RNN) now.push(...layer.memory);
     }
-    const same = now.length === this.captured.length && now.every((x, i) => x === this.captured[i]);
+    let same = now.length === captured.length;
+    for (let i = 0; same && i < now.length; i++) same = now[i] === captured[i];
     if (same) return;
     this.captured = now;
     for (const step of [this.training, this.testing, this.predicting]) step.forget();

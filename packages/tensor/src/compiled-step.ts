@@ -18,6 +18,7 @@ const KEPT = 16;
 /** A function from tensors to tensors, with a program for each set of types that its inputs have had. */
 export class CompiledStep {
   private readonly programs = new Map<string, Program>();
+  private latest: Program | null = null;
   /** What the programs were made for: other kernels, another default generator or more threads need others. */
   private engine: Engine | null = null;
   private generator: Generator | null = null;
@@ -63,6 +64,7 @@ export class CompiledStep {
   /** Forgets all programs: what the step captures has become something else. */
   forget(): void {
     this.programs.clear();
+    this.latest = null;
   }
 
   private programFor(inputs: readonly Tensor[], engine: Engine): Program {
@@ -74,6 +76,8 @@ export class CompiledStep {
       this.generator = generator;
       this.threads = threads;
     }
+    // As a rule it is the last one again.
+    if (this.latest?.takes(inputs) === true) return this.latest;
     const key = typesKey(inputs);
     let program = this.programs.get(key);
     program ??= new Program(engine, postpone(fuse(record(inputs, this.step))));
@@ -82,6 +86,7 @@ export class CompiledStep {
     this.programs.set(key, program);
     const [oldest] = this.programs.keys();
     if (this.programs.size > KEPT) this.programs.delete(oldest);
+    this.latest = program;
     return program;
   }
 }

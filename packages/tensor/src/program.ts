@@ -143,6 +143,16 @@ export class Program {
     );
   }
 
+  /** Whether the program was recorded for inputs of these types. */
+  takes(inputs: readonly Tensor[]): boolean {
+    if (inputs.length !== this.inputs.length) return false;
+    for (let i = 0; i < inputs.length; i++) {
+      const { dtype, shape } = this.inputs[i];
+      if (inputs[i].dtype !== dtype || !sameShape(inputs[i].shape, shape)) return false;
+    }
+    return true;
+  }
+
   /**
    * Runs the step on these inputs.
    *
@@ -211,27 +221,34 @@ export class Program {
   }
 
   private feed(inputs: readonly Tensor[]): void {
+    if (!this.takes(inputs)) throw this.refusal(inputs);
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i];
+      const slot = this.inputs[i];
+      if (x.contiguous) slot.data.set(x.toTypedArray(), slot.offset);
+      else copyElements(x, slot);
+    }
+  }
+
+  /** What is wrong with inputs that the program does not take. */
+  private refusal(inputs: readonly Tensor[]): ShapeError | DTypeError {
     if (inputs.length !== this.inputs.length) {
-      throw new ShapeError(
+      return new ShapeError(
         `program: was recorded with ${this.inputs.length} inputs; got ${inputs.length}.`,
       );
     }
-    inputs.forEach((x, i) => {
-      const slot = this.inputs[i];
-      if (x.dtype !== slot.dtype) {
-        throw new DTypeError(
+    const i = this.inputs.findIndex(
+      ({ dtype, shape }, at) => dtype !== inputs[at].dtype || !sameShape(shape, inputs[at].shape),
+    );
+    const [x, slot] = [inputs[i], this.inputs[i]];
+    return x.dtype !== slot.dtype
+      ? new DTypeError(
           `program: input ${i} was recorded as ${slot.dtype}; got ${x.dtype}. Cast it, or record another program.`,
-        );
-      }
-      if (!sameShape(x.shape, slot.shape)) {
-        throw new ShapeError(
+        )
+      : new ShapeError(
           `program: input ${i} was recorded with shape ${formatShape(slot.shape)}; got ${formatShape(x.shape)}. Record ` +
             `another program for it.`,
         );
-      }
-      if (x.contiguous) slot.data.set(x.toTypedArray(), slot.offset);
-      else copyElements(x, slot);
-    });
   }
 
   private results(): Tensor[] {

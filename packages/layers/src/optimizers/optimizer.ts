@@ -245,6 +245,11 @@ export abstract class Optimizer {
     });
   }
 
+  /** Makes the state of these parameters before their first update does, and gives it: tensors that change in place. */
+  prepare(parameters: readonly Variable[]): Tensor[] {
+    return parameters.flatMap((parameter) => this.slotsOf(parameter));
+  }
+
   /** The state of a parameter, made when it is first met. */
   private slotsOf(parameter: Variable): readonly Tensor[] {
     let slots = this.slots.get(parameter);
