@@ -22,6 +22,7 @@ import { messageOf } from '../support/errors.js';
 import { collect, collectUntil } from '../support/gc.js';
 import { contiguous, layouts, withStrideZero } from '../support/layouts.js';
 import { build } from '../support/naive.js';
+import { OutOfMemoryError } from '../../packages/tensor/src/kernels/wasm/heap.js';
 import { type Program } from '../../packages/tensor/src/program.js';
 import { programOf, testEngine } from '../support/programs.js';
 
@@ -416,6 +417,14 @@ describe('compiled steps', () => {
     for (const { data } of [w, more]) expect(data.buffer.byteLength).toBeGreaterThan(16000);
     expect(step.run([ramp(2, 40)])[0].toArray()).toEqual(ramp(2, 40).matmul(w).toArray());
     expect([w, more].map(({ data }) => data.byteOffset)).toEqual(places);
+  });
+
+  test('leave what does not fit where it is, until it is needed', () => {
+    // Zeros that nobody looks at take no memory, however many they are.
+    const many = zeros([600_000_000]);
+    const step = new CompiledStep(([x]) => [x.add(many.sum())]);
+    step.prepare([many]);
+    expect(messageOf(OutOfMemoryError, () => step.run([ramp(2)]))).toMatch(/^heap: 2288\.8 MiB were asked for/); // prettier-ignore
   });
 
   test('are recorded again for another number of threads, and for another generator', () => {
