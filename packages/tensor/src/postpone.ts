@@ -10,15 +10,18 @@ import type { Storage } from './tensor.js';
 /** Smaller results are left where they are. */
 const LARGE_BYTES = 1 << 20;
 
-/** The same recording with large results computed just before their first use, where that takes less memory. */
-export function postpone({ inputs, outputs, events }: Recording): Recording {
+/**
+ * The same recording with large results computed just before their first use, where that takes less memory.
+ *
+ * @param large from how many bytes on a result is large
+ */
+export function postpone({ inputs, outputs, events }: Recording, large = LARGE_BYTES): Recording {
   const always = new Set([...inputs, ...outputs].map((x) => x.storage));
   const order = [...events];
   // From the last one on: what a result waits for has its place already.
   for (let at = order.length - 1; at >= 0; at--) {
     const { call } = order[at];
-    if (call === null || call.outputs.length !== 1 || bytesOf(call.outputs[0]) < LARGE_BYTES)
-      continue;
+    if (call === null || call.outputs.length !== 1 || bytesOf(call.outputs[0]) < large) continue;
     const out = call.outputs[0];
     const use = order.findIndex((event, i) => i > at && uses(event, out.storage));
     if (always.has(out.storage) || use <= at + 1) continue;
@@ -26,7 +29,7 @@ export function postpone({ inputs, outputs, events }: Recording): Recording {
     const rest = order.slice(use);
     // Its inputs have to stay until then.
     const kept = new Set(
-      call.inputs.filter(({ storage }) => {
+      operandsOf(order[at]).filter(({ storage }) => {
         return (
           !storage.known && !always.has(storage) && !rest.some((event) => uses(event, storage))
         );
