@@ -131,9 +131,9 @@ const negative = (f: FunctionBuilder, x: Vector): Local<'v128'> =>
   f.local('v128', f32x4.pmax(minusAbs(x), f32x4.const(-104)));
 
 /**
- * σ(x) = 1 / (1 + e⁻ˣ), both sides of the fraction times 2^−32, so that it neither overflows nor loses subnormal results. In
- * e⁻ˣ = 2ⁿ·e^r the sum 1 + 2ⁿ comes first, and then 2ⁿ·(e^r − 1), which is exact: only large n lose something there, which is
- * given back.
+ * σ(x) = 1 / (1 + e⁻ˣ), both sides of the fraction times 2^−32, so that it neither overflows nor loses subnormal results. With
+ * e⁻ˣ = 2ⁿ·e^r the denominator is (1 + 2ⁿ·(e^r − 1)) + 2ⁿ, of which the product is exact; in another order the 1 is lost to
+ * large n.
  */
 export const emitSigmoid: EmitF32x4 = (f, m, x) => {
   // NaN passes: pmin gives its first operand when one is NaN.
@@ -141,9 +141,7 @@ export const emitSigmoid: EmitF32x4 = (f, m, x) => {
   const { exponent, p } = reduce(f, m, v, { bias: -32, sign: -1 });
   const unit = f32x4.const(2 ** -32);
   const power = f.local('v128', powerOfTwo(exponent));
-  const sum = f.local('v128', f32x4.add(power, unit));
-  const lost = f32x4.sub(unit, f32x4.sub(sum, power));
-  return f32x4.div(unit, f32x4.add(f32x4.sub(lost, f32x4.mul(p, power)), sum));
+  return f32x4.div(unit, f32x4.add(f32x4.sub(unit, f32x4.mul(p, power)), power));
 };
 
 /**
