@@ -166,6 +166,10 @@ describe.each(Object.keys(cells))('%s', (name) => {
     check(cell(LARGE, settings));
   });
 
+  test.each([3, 4, 12])('masked, with %i units and one feature', (units) => {
+    check(cell({ batch: 9, time: 5, features: 1, units }, { masked: true }));
+  });
+
   test('any number of parts gives the same bits', () => {
     // Large enough for the work to be divided.
     const c = cell({ batch: 31, time: 10, features: 7, units: 21 }, { masked: true });
