@@ -92,6 +92,13 @@ const SPECIAL = [
   -3.4028235e38,
   0.6,
   -0.6,
+  // Where tanh and sigmoid are, or with other orders of their sums would be, furthest from the exact value.
+  0.12510899,
+  0.51958114,
+  -0.00034499180037528276,
+  -1.1006064414978027,
+  -7.142,
+  -16.640879,
 ];
 
 /** All kinds of float32: every 2¹⁸th bit pattern, and evenly spaced values where the functions are not trivial. */

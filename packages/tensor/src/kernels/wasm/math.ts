@@ -56,9 +56,12 @@ const LOG2_E = 1.4426950408889634;
 const LN2_HIGH = 0.693145751953125;
 const LN2_LOW = 1.428606820309417e-6;
 
-/** (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2; error 1.4e-8 / r. */
+/**
+ * (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2; error 1.4e-8 / r. The third is 11 units of its last place greater than the best: so tanh
+ * is within 2 ulp for every float32, else at some numbers near 1/8 it is not.
+ */
 const EXP = [
-  0.5000000061727444, 0.16666543122993038, 0.04166628251446676, 0.008366571363830054,
+  0.5000000061727444, 0.16666543122993038, 0.04166632518172264, 0.008366571363830054,
   0.0013946424653151718,
 ];
 
