@@ -25,8 +25,8 @@ const KC = 400;
 /** Whether A's panels are read where they are, [k][m]: packing them does not pay when few tiles use each, or they are few. */
 const readsA = (n: number, k: number): boolean => n <= 16 || (n <= 32 && k <= 64);
 
-/** The same for B, [k][n]: with short rows all of a block is in the cache. */
-const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && n <= 64);
+/** The same for B, [k][n], whose rows do not displace one another in the cache if they are short. */
+const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && m * n <= 4096);
 
 /** From so many multiply-adds on (about 60 µs), threads share the work: with less the next call waits for results in the other cache. */
 const PARALLEL = 1_200_000;
