@@ -61,13 +61,19 @@ test('random steps, with parameters that change in between, give the same bits i
     const [w, v] = start.map((x) => x.copy());
     const step: Step = (inputs) => {
       const values = [...inputs, w, v];
+      // What may be changed in place, weights and what the step has computed.
+      const places = [w, v];
+      const made = (x: Tensor): void => {
+        values.push(x);
+        places.push(x);
+      };
       for (let i = 0; i < 15; i++) {
         const [a, b] = [draw.pick(values), draw.pick(values)];
         const kind = draw.integer(0, 6);
-        if (kind === 0) assign(draw.pick([w, v]), a.add(0.1));
-        else if (kind === 1) values.push(a.tanh());
-        else if (kind === 2) values.push(a.matmul(b).mul(0.1));
-        else if (kind === 3) values.push(a.sub(b.transpose()));
+        if (kind === 0) assign(draw.pick(places), a.add(0.1));
+        else if (kind === 1) made(a.tanh());
+        else if (kind === 2) made(a.matmul(b).mul(0.1));
+        else if (kind === 3) made(a.sub(b.transpose()));
         else if (kind === 4) values.push(a.sum(0).add(b));
         else
           values.push(

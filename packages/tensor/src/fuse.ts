@@ -5,6 +5,7 @@
 import { SOME_ADDRESS, lowerCall } from './lower.js';
 import {
   operandsOf,
+  writtenBy,
   type RecordedCall,
   type RecordedEpilogue,
   type RecordedEvent,
@@ -84,8 +85,7 @@ function usesOf(
 
 /** Whether an event changes these elements in place. */
 function writes({ call }: RecordedEvent, x: Tensor | null): boolean {
-  if (call?.spec.kind !== 'update') return false;
-  return call.spec.writes.some((i) => call.inputs[i].storage === x?.storage);
+  return call !== null && x !== null && writtenBy(call).includes(x.storage);
 }
 
 /** What a sum adds to `product`, if that varies along one axis alone; else null. */

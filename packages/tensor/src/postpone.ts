@@ -4,7 +4,13 @@
  */
 import { SOME_ADDRESS, lowerCall } from './lower.js';
 import { bytesOf } from './memory-layout.js';
-import { operandsOf, type RecordedCall, type RecordedEvent, type Recording } from './recording.js';
+import {
+  operandsOf,
+  writtenBy,
+  type RecordedCall,
+  type RecordedEvent,
+  type Recording,
+} from './recording.js';
 import type { Storage } from './tensor.js';
 
 /** Smaller results are left where they are. */
@@ -49,10 +55,12 @@ function uses(event: RecordedEvent, storage: Storage): boolean {
 /** Whether a call gives the same after these events as before them, and cannot fail when some of them have changed weights. */
 function canWait(call: RecordedCall, between: readonly RecordedEvent[]): boolean {
   if (call.spec.kind !== 'kernel' || 'generator' in call.attrs) return false;
-  // Values that the recording does not compute may be changed in place, by updates and by effects.
-  const operands = operandsOf({ call, effect: null });
-  const changes = between.some(({ call: other }) => other === null || other.spec.kind === 'update');
-  if (changes && operands.some(({ storage }) => storage.known)) return false;
+  const operands = operandsOf({ call, effect: null }).map(({ storage }) => storage);
+  for (const { call: other } of between) {
+    // Of weights and states an effect may change any.
+    const changed = other === null ? operands.filter(({ known }) => known) : writtenBy(other);
+    if (operands.some((storage) => changed.includes(storage))) return false;
+  }
   const { commands, faults } = lowerCall(call, () => SOME_ADDRESS, 1, SOME_ADDRESS);
   return commands !== null && !faults;
 }

@@ -12,7 +12,7 @@ import { copyElements } from './loops.js';
 import { SOME_ADDRESS, lowerCall, type AddressOf, type Lowered } from './lower.js';
 import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
-import { operandsOf, type RecordedCall, type Recording } from './recording.js';
+import { operandsOf, writtenBy, type RecordedCall, type Recording } from './recording.js';
 import { sameShape } from './shape.js';
 import { Storage, Tensor, allocate, withLayout } from './tensor.js';
 
@@ -138,9 +138,8 @@ export class Program {
     this.arenaBytes = layout.bytes;
     this.inputs = inputs.map(here);
     this.outputs = outputs.map(here);
-    this.written = events.flatMap(({ call }) =>
-      call?.spec.kind === 'update' ? call.spec.writes.map((i) => here(call.inputs[i]).storage) : [],
-    );
+    const written = events.flatMap(({ call }) => (call === null ? [] : writtenBy(call)));
+    this.written = written.filter(({ known }) => known);
   }
 
   /** Whether the program was recorded for inputs of these types. */

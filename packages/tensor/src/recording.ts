@@ -30,6 +30,11 @@ export function operandsOf({ call, effect }: RecordedEvent): readonly Tensor[] {
   return bias === null ? call.inputs : [...call.inputs, bias];
 }
 
+/** What a call changes in place. */
+export function writtenBy({ spec, inputs }: Call): readonly Storage[] {
+  return spec.kind === 'update' ? spec.writes.map((i) => inputs[i].storage) : [];
+}
+
 /** A call or an effect. */
 export type RecordedEvent =
   | { readonly call: RecordedCall; readonly effect: null }

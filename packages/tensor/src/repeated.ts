@@ -2,13 +2,14 @@
  * Leaving out of a recording what is computed a second time: the softmax that a model returns is also what the gradient of
  * its loss needs.
  */
-import type { RecordedCall, RecordedEvent, Recording } from './recording.js';
+import { writtenBy, type RecordedCall, type RecordedEvent, type Recording } from './recording.js';
 import { Tensor, withLayout, type Storage } from './tensor.js';
 
 /** The same recording, in which no op has the same inputs and attributes twice. */
 export function withoutRepeated({ inputs, outputs, events }: Recording): Recording {
-  const writes = events.flatMap(({ call }) => (call === null ? [] : writtenBy(call)));
-  const written = new Set<Storage>(writes);
+  const written = new Set<Storage>(
+    events.flatMap(({ call }) => (call === null ? [] : writtenBy(call))),
+  );
   /** What stands for the result of a call that is left out. */
   const first = new Map<Storage, Storage>();
   const resolved = (x: Tensor): Tensor => {
@@ -36,10 +37,6 @@ export function withoutRepeated({ inputs, outputs, events }: Recording): Recordi
     return [{ call, effect: null }];
   });
   return { inputs, outputs: outputs.map(resolved), events: kept };
-}
-
-function writtenBy({ spec, inputs }: RecordedCall): Storage[] {
-  return spec.kind === 'update' ? spec.writes.map((i) => inputs[i].storage) : [];
 }
 
 /** Numbers for what is in a storage: a new one after every change in place. */
