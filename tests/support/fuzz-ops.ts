@@ -345,7 +345,9 @@ export const makers: Readonly<Record<string, Maker>> = {
     const x = some(g, (v) => v.rank === 2, 2);
     const [, j] = g.value(x).shape;
     const y = g.fresh([g.size(), j], { dtype: g.value(x).dtype });
-    g.add('einsum', [x, y], { equation: g.numbers.pick(['ij,kj->ik', 'ij,kj->ki', 'ij,kj->j']) });
+    g.add('einsum', [x, y], {
+      equation: g.numbers.pick(['ij,kj->ik', 'ij,kj->ki', 'ij,kj->j', 'ij,kj->jik']),
+    });
   },
   conv: (g) => {
     const axes = g.numbers.integer(1, 2);

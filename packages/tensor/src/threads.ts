@@ -82,5 +82,7 @@ export class Team {
       const next = this.waiting.length > 0 ? this.waiting.pop() : startWorker();
       next?.begin(task);
     }
+    // Those that are too many end like those of another team.
+    for (const late of this.waiting.splice(0)) late?.begin({ ...task, team: 0 });
   }
 }

@@ -50,7 +50,7 @@ function bits(x: Tensor): readonly number[] {
 }
 
 function checkExact(
-  name: 'matmul' | 'dot' | 'outer',
+  name: 'matmul' | 'dot' | 'outer' | 'einsum',
   inputs: readonly Tensor[],
   attrs: object = {},
 ): void {
@@ -188,6 +188,39 @@ test('dot and outer', () => {
   checkExact('dot', [whole([2, 3, 7]), whole([7])]);
   checkExact('outer', [whole([13]), whole([21])]);
   checkExact('outer', [ops.flip(whole([13])), whole([1], 'float32')]);
+});
+
+test.each<[string, Shape, Shape]>([
+  ['ij,jk->ik', [5, 7], [7, 9]],
+  ['ij,jk->ki', [5, 7], [7, 9]],
+  ['ij,kj->ik', [5, 7], [9, 7]],
+  ['ji,jk->ik', [7, 5], [7, 9]],
+  ['bij,bjk->bik', [3, 5, 7], [3, 7, 9]],
+  ['bij,bjk->bki', [3, 5, 7], [3, 7, 9]],
+  ['bhqd,bhkd->bhqk', [2, 3, 5, 7], [2, 3, 9, 7]],
+  ['bqhd,bkhd->bhqk', [2, 5, 3, 7], [2, 9, 3, 7]],
+  ['btd,dhk->bthk', [2, 5, 7], [7, 3, 4]],
+  ['bthk,hkd->btd', [2, 5, 3, 4], [3, 4, 6]],
+  ['ij,ij->', [5, 7], [5, 7]],
+  ['ij,ij->i', [5, 7], [5, 7]],
+  ['ij,j', [5, 7], [7]],
+  ['i,j->ij', [5], [7]],
+  [',ij->ij', [], [5, 7]],
+  ['ab,cb->ac', [5, 1], [4, 1]],
+])('einsum %s of %j and %j', (equation, a, b) => {
+  checkExact('einsum', [whole(a), whole(b)], { equation });
+  checkExact('einsum', [ops.flip(whole(a, 'float64')), whole(b, 'float64')], { equation });
+});
+
+test.each<[string, ...Shape[]]>([
+  ['ij,jk->i', [5, 7], [7, 9]],
+  ['ii,ij->ij', [5, 5], [5, 7]],
+  ['bik,bkj->ibj', [3, 5, 7], [3, 7, 9]],
+  ['ikj,jki->i', [5, 3, 7], [7, 3, 5]],
+  ['ij->ji', [5, 7]],
+  ['i,i,i->i', [5], [5], [5]],
+])('einsum %s is left to the op', (equation, ...shapes) => {
+  expect(onHeap(machine, 'einsum', shapes.map((s) => whole(s)), { equation })).toBeNull(); // prettier-ignore
 });
 
 test('what the kernels do not cover is left to others', () => {

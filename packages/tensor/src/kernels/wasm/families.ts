@@ -1,6 +1,7 @@
 /** The families of kernels, and which ops they compute. */
 import { convKernels, convLowerings } from './conv/conv.js';
 import { elementwiseKernels, elementwiseLowerings } from './elementwise/elementwise.js';
+import { einsumLowerings } from './gemm/einsum.js';
 import { gemmKernels, gemmLowerings } from './gemm/gemm.js';
 import { indexingKernels, indexingLowerings } from './indexing.js';
 import type { Kernel, Lowering } from './kernel.js';
@@ -27,6 +28,7 @@ export const kernels: readonly Kernel[] = [
 export const lowerings: ReadonlyMap<string, Lowering<never>> = new Map<string, Lowering<never>>(
   [
     gemmLowerings,
+    einsumLowerings,
     convLowerings,
     poolLowerings,
     elementwiseLowerings,

@@ -171,7 +171,7 @@ function withVector({ m, n, k, a, b, c, batch }: Product, finish: Finish): Comma
 }
 
 /** The commands for products: outer batch axes by commands of their own, the inner one by the kernel. */
-function multiply(
+export function multiply(
   { batchAxes, ...product }: BatchedProduct,
   dtype: Operand['dtype'],
   epilogue: Epilogue | null,

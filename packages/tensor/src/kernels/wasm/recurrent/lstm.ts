@@ -1,8 +1,8 @@
 /**
  * Long short-term memory over whole sequences; the mathematics is in kernels/js/recurrent-lstm.ts.
  *
- * The gates' own tensor [batch, time, 5·units] first takes x·Wx + b of all steps, then each step's h·Wh on top, then what
- * the activations make of it.
+ * The gates' own tensor [batch, time, 5·units] first takes a step's x·Wx + b, then h·Wh on top, then what the activations
+ * make of it.
  */
 import { call } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';

@@ -1,7 +1,7 @@
 /**
  * Simple recurrent layers over whole sequences; the mathematics is in kernels/js/recurrent.ts.
  *
- * x·Wx + b of all steps goes to a place of its own, whose rows have room for whole panels; each step adds h·Wh there.
+ * A step's x·Wx + b goes to a place of its own, whose rows have room for whole panels; h·Wh is added there.
  */
 import { call } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
