@@ -126,7 +126,13 @@ test('leaves to TypeScript what it has no kernel for', () => {
 
 test.each([
   ['rmspropUpdate', '+00', { rho: 0.9, epsilon: 1e-7, centered: false, momentum: 0 }],
+  ['rmspropUpdate', '+++', { rho: 0.9, epsilon: 1e-7, centered: true, momentum: 0.9 }],
+  ['sgdUpdate', '-', { momentum: 0.9, nesterov: false }],
+  ['sgdUpdate', '-', { momentum: 0.9, nesterov: true }],
   ['adamUpdate', '-+0', betas],
+  ['adamaxUpdate', '-+', betas],
+  ['nadamUpdate', '-+', betas],
+  ['adadeltaUpdate', '++', { rho: 0.9, epsilon: 1e-7 }],
 ] as const)(
   '%s: means that decay end at 0, not among the subnormal numbers',
   (name, states, attrs) => {

@@ -145,6 +145,7 @@ export const einsum: KernelOp<'list', { equation: string }, 'equation'> = {
   inputs: 'list',
   promotion: 'number',
   lead: 'equation',
+  heavy: true,
   infer: (inputs, { equation }) => {
     const parsed = parseEquation(equation, inputs.length);
     const sizes = letterSizes(equation, parsed, inputs);

@@ -77,7 +77,8 @@ function updateKernel(name: string, rule: Rule): Kernel {
     eachElement(f, context, `${name}Run`, lanes, args.size, arrays, constants, (v, c, keep) => {
       const [w, g, ...old] = v;
       const [next, ...newStates] = rule.update({ ...lanes, keep }, w, g, old, c);
-      return new Map([[0, next], ...newStates.map((state, i) => [i + 2, state] as const)]);
+      const stored = newStates.map((state) => lanes.normal(keep(state)));
+      return new Map([[0, next], ...stored.map((state, i) => [i + 2, state] as const)]);
     });
   });
 }
@@ -125,8 +126,7 @@ const rmspropKernel = (name: string, centered: boolean, momentum: boolean): Kern
     lanes: centered ? double : single,
     constants: ({ lr, settings: [rho, epsilon, mu] }) => [lr, rho, rest(rho), epsilon, mu],
     update: (x, w, g, [v, ...others], [lr, rho, restOfRho, epsilon, mu]) => {
-      const sum = x.keep(x.add(x.mul(rho, v), x.mul(x.mul(restOfRho, g), g)));
-      const square = x.keep(x.normal(sum));
+      const square = x.keep(x.add(x.mul(rho, v), x.mul(x.mul(restOfRho, g), g)));
       const states = [square];
       let denominator = x.add(square, epsilon);
       if (centered) {
@@ -158,9 +158,8 @@ const adamKernel = (name: string, amsgrad: boolean): Kernel =>
       return [alpha, rest(beta1), rest(beta2), epsilon];
     },
     update: (x, w, g, [m, v, most], [alpha, forMean, forSquare, epsilon]) => {
-      const newMean = x.keep(x.add(m, x.mul(x.sub(g, m), forMean)));
-      const newSquare = x.keep(x.add(v, x.mul(x.sub(x.mul(g, g), v), forSquare)));
-      const [mean, square] = [x.keep(x.normal(newMean)), x.keep(x.normal(newSquare))];
+      const mean = x.keep(x.add(m, x.mul(x.sub(g, m), forMean)));
+      const square = x.keep(x.add(v, x.mul(x.sub(x.mul(g, g), v), forSquare)));
       const greatest = amsgrad ? x.keep(x.max(most, square)) : square;
       const step = x.div(x.mul(alpha, mean), x.add(x.sqrt(greatest), epsilon));
       return [x.sub(w, step), mean, square, ...(amsgrad ? [greatest] : [])];
