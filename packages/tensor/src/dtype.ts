@@ -17,6 +17,11 @@ export const ARRAY_TYPES = {
   bool: Uint8Array,
 } as const;
 
+/** The memory that so many elements of a dtype take. */
+export function bytesOf({ dtype, size }: { dtype: DType; size: number }): number {
+  return size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
+}
+
 /** float32 and float64: the dtypes that can carry a gradient. */
 export function isFloat(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64';

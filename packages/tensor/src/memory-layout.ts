@@ -2,7 +2,7 @@
  * The memory of a program: which of a recording's values share a place, from when to when each is needed, and where in the
  * arena it lies.
  */
-import { ARRAY_TYPES, type DType } from './dtype.js';
+import { bytesOf } from './dtype.js';
 import { RecordingError } from './errors.js';
 import { planArena } from './plan.js';
 import { operandsOf, type RecordedEvent, type Recording } from './recording.js';
@@ -24,10 +24,6 @@ interface Slot {
   first: number;
   last: number;
 }
-
-/** The memory that a tensor's elements take. */
-export const bytesOf = ({ dtype, size }: { dtype: DType; size: number }): number =>
-  size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
 
 /**
  * Plans the arena of a recording. Inputs and outputs have places of their own for the whole run.

@@ -2,9 +2,10 @@
  * The order of a recording's calls: a large result that is not needed soon is computed later, when others have made room for
  * it. The gradient of a layer's weights is needed at the end of the step alone, when the optimizer changes them.
  */
+import { bytesOf } from './dtype.js';
 import { SOME_ADDRESS, lowerCall } from './lower.js';
-import { bytesOf } from './memory-layout.js';
 import {
+  draws,
   operandsOf,
   writtenBy,
   type RecordedCall,
@@ -54,7 +55,7 @@ function uses(event: RecordedEvent, storage: Storage): boolean {
 
 /** Whether a call gives the same after these events as before them, and cannot fail when some of them have changed weights. */
 function canWait(call: RecordedCall, between: readonly RecordedEvent[]): boolean {
-  if (call.spec.kind !== 'kernel' || 'generator' in call.attrs) return false;
+  if (call.spec.kind !== 'kernel' || draws(call)) return false;
   const operands = operandsOf({ call, effect: null }).map(({ storage }) => storage);
   for (const { call: other } of between) {
     // Of weights and states an effect may change any.

@@ -3,7 +3,7 @@
  * allocates nothing, and leaves nothing for the garbage collector but the results.
  */
 import type { Engine } from './backend.js';
-import { ARRAY_TYPES } from './dtype.js';
+import { ARRAY_TYPES, bytesOf } from './dtype.js';
 import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
@@ -146,8 +146,7 @@ export class Program {
   takes(inputs: readonly Tensor[]): boolean {
     if (inputs.length !== this.inputs.length) return false;
     for (let i = 0; i < inputs.length; i++) {
-      const { dtype, shape } = this.inputs[i];
-      if (inputs[i].dtype !== dtype || !sameShape(inputs[i].shape, shape)) return false;
+      if (!sameType(inputs[i], this.inputs[i])) return false;
     }
     return true;
   }
@@ -236,9 +235,7 @@ export class Program {
         `program: was recorded with ${this.inputs.length} inputs; got ${inputs.length}.`,
       );
     }
-    const i = this.inputs.findIndex(
-      ({ dtype, shape }, at) => dtype !== inputs[at].dtype || !sameShape(shape, inputs[at].shape),
-    );
+    const i = this.inputs.findIndex((slot, at) => !sameType(inputs[at], slot));
     const [x, slot] = [inputs[i], this.inputs[i]];
     return x.dtype !== slot.dtype
       ? new DTypeError(
@@ -316,11 +313,12 @@ function describe(call: RecordedCall, commands: readonly Command[] | null): Prog
     inputs: inputs.map(typeOf),
     outputs: outputs.map(typeOf),
     flops: (commands ?? []).reduce((sum, { flops }) => sum + flops, 0),
-    bytes: tensors.reduce(
-      (sum, { dtype, size }) => sum + size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT,
-      0,
-    ),
+    bytes: tensors.reduce((sum, x) => sum + bytesOf(x), 0),
   };
+}
+
+function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
 /** The type alone: a recorded tensor would keep its graph alive. */

@@ -35,6 +35,11 @@ export function writtenBy({ spec, inputs }: Call): readonly Storage[] {
   return spec.kind === 'update' ? spec.writes.map((i) => inputs[i].storage) : [];
 }
 
+/** Whether a call moves a generator of random numbers on: it has another result each time. */
+export function draws({ attrs }: Call): boolean {
+  return 'generator' in attrs;
+}
+
 /** A call or an effect. */
 export type RecordedEvent =
   | { readonly call: RecordedCall; readonly effect: null }
@@ -81,7 +86,7 @@ function withoutUnused(
     }
     if (call.spec.kind === 'view') return false;
     // A draw moves its generator on, whoever needs the numbers.
-    const acts = call.spec.kind === 'update' || 'generator' in call.attrs;
+    const acts = call.spec.kind === 'update' || draws(call);
     if (!acts && !call.outputs.some((x) => needed.has(x.storage))) return false;
     for (const x of call.inputs) needed.add(x.storage);
     return true;

@@ -2,7 +2,7 @@
  * Which tensors' memory lies on the WebAssembly heap: the parameters and states of recorded steps move there once, and eager
  * ops go on to use them where they are.
  */
-import { ARRAY_TYPES, type DType } from './dtype.js';
+import { bytesOf, type DType } from './dtype.js';
 import type { Heap } from './kernels/wasm/heap.js';
 import type { Storage } from './tensor.js';
 
@@ -31,7 +31,7 @@ export class Residents {
     if (known !== undefined) return known.address;
     const zeros = storage.untouchedZeros;
     const size = zeros ?? storage.data.length;
-    const bytes = size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
+    const bytes = bytesOf({ dtype, size });
     const { address } =
       zeros === null
         ? this.heap.allocateFor(storage, bytes)

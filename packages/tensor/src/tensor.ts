@@ -3,7 +3,7 @@
  */
 import ndarray from 'ndarray';
 import type { NdArray } from 'ndarray';
-import { ARRAY_TYPES, type DType, type TypedArray } from './dtype.js';
+import { ARRAY_TYPES, bytesOf, type DType, type TypedArray } from './dtype.js';
 import { RecordingError, ShapeError, formatShape } from './errors.js';
 import { copyElements } from './loops.js';
 import type { Layout, Strided, TensorType } from './op.js';
@@ -199,7 +199,7 @@ export function allocate(type: TensorType): Tensor {
 export function allocateZeros(type: TensorType): Tensor {
   const { dtype, shape } = type;
   const size = sizeOf(shape);
-  if (size * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT <= SMALL_BYTES) return allocate(type);
+  if (bytesOf({ dtype, size }) <= SMALL_BYTES) return allocate(type);
   return new Tensor(new Storage(null, { dtype, size }), dtype, shape);
 }
 

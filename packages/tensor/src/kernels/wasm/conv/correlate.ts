@@ -286,7 +286,8 @@ export function finishGroup(
 export const correlate = kernel('convCorrelateF32', correlateFields, (f, args, context) => {
   const { m, shared, part } = context;
   const rows = tileRows(m);
-  const times = tileColumn(m, shared, tileRows(m));
+  const times = tileColumn(m, shared, rows);
+  const [aStep, bStep] = [i32.const(4 * rows), i32.const(4 * NR)];
   const pack = packPanel(m, shared);
   const zero = i32.const(0);
   const staged = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
@@ -331,7 +332,6 @@ export const correlate = kernel('convCorrelateF32', correlateFields, (f, args, c
             ),
           );
           const to = i32.add(result, bytes(p));
-          const [aStep, bStep] = [i32.const(4 * tileRows(m)), i32.const(4 * NR)];
           f.do(call(times, a, aPanel, aStep, panel, bStep, to, args.resultStep, k, c, panelCount));
         });
         f.set(a, i32.add(a, i32.mul(k, i32.const(4 * rows))));

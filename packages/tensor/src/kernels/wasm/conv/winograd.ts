@@ -19,7 +19,7 @@ import { correlateFields, finishGroup, stageGroup } from './correlate.js';
 import { LinearMap, cookToom, type Transforms } from './winograd-transforms.js';
 import { NR, tileColumn, tileRows } from '../gemm/micro.js';
 import { i32, memory } from '../assembler/instructions.js';
-import { roundUp } from '../heap.js';
+import { aligned } from '../heap.js';
 import { eachOfPart, kernel, type Kernel, type KernelContext } from '../kernel.js';
 import { v128 } from '../assembler/simd.js';
 
@@ -44,7 +44,7 @@ type Signature<N extends readonly 'i32'[]> = FunctionRef<N, 'void'>;
  * So many bytes as an odd number of cache lines. The places of a tile lie so far apart: by a power of two all of them would
  * share a few sets of the first cache.
  */
-export const oddLines = (bytes: number): number => roundUp(bytes, 64) | 64;
+export const oddLines = (bytes: number): number => aligned(bytes) | 64;
 
 /** An intermediate matrix of vectors, row by row. */
 export const temporary = (row: number, column: number, columns: number): number =>

@@ -89,16 +89,7 @@ export type TileFunction = FunctionRef<
   'void'
 >;
 
-/** The micro-kernel: a full tile, `tileRows` × `tileColumns`. k must be at least 1. */
-export function microKernel(
-  m: ModuleBuilder,
-  shared: SharedFunctions,
-  format: Format = F32,
-): TileFunction {
-  return tileKernel(m, shared, tileRows(m), tileColumns(format), format);
-}
-
-/** A tile of so many rows and columns (a multiple of the lanes), as above. */
+/** A tile of so many rows and columns (a multiple of the lanes), as above. k must be at least 1. */
 export function tileKernel(
   m: ModuleBuilder,
   shared: SharedFunctions,
@@ -316,7 +307,7 @@ export const gemmPeakF32 = kernel(
   'gemmPeakF32',
   { a: 'i32', b: 'i32', c: 'i32', k: 'i32', times: 'i32' },
   (f, { a, b, c, k, times }, { m, shared }) => {
-    const micro = microKernel(m, shared);
+    const micro = tileKernel(m, shared, tileRows(m), NR);
     const [aStep, bStep] = [i32.const(4 * tileRows(m)), i32.const(4 * NR)];
     f.while(times, () => {
       f.do(call(micro, a, aStep, b, bStep, c, bStep, k, i32.const(0)));
