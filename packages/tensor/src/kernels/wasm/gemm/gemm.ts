@@ -22,8 +22,12 @@ const MC = 120;
 const NC = 512;
 const KC = 400;
 
-/** Whether A's panels are read where they are, [k][m]: packing them does not pay when few tiles use each, or they are few. */
-const readsA = (n: number, k: number): boolean => n <= 16 || (n <= 32 && k <= 64);
+/**
+ * Whether A's panels are read where they are, [k][m], with rows so many bytes apart: packing them does not pay when few tiles use
+ * each, or they are few. Rows that are pages apart displace one another in the first cache.
+ */
+const readsA = (n: number, k: number, row: number): boolean =>
+  row % 4096 !== 0 && (n <= 16 || (n <= 32 && k <= 64));
 
 /** The same for B, [k][n], whose rows do not displace one another in the cache if they are short. */
 const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && m * n <= 4096);
@@ -121,7 +125,7 @@ function blocked(
       bBatch: bBatch * bytes,
       cBatch: cBatch * bytes,
       split: batch > 1 && batch >= threads ? SPLIT.batch : m > n ? SPLIT.rows : SPLIT.columns,
-      aDirect: a.row === 1 && readsA(n, k) ? 1 : 0,
+      aDirect: a.row === 1 && readsA(n, k, bytes * a.column) ? 1 : 0,
       bDirect: b.column === 1 && readsB(m, n) ? 1 : 0,
       ...blocks,
       ...finish,

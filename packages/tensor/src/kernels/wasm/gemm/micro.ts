@@ -133,16 +133,22 @@ export function tileColumn(
       (f, a, aPanel, aStep, b, bStep, c, cStep, k, accumulate, count) => {
         const [atA, atB, left] = [f.local('i32'), f.local('i32'), f.local('i32')];
         const down = f.local('i32', i32.mul(cStep, i32.const(rows)));
-        f.while(count, () => {
-          f.set(atA, a);
-          f.set(atB, b);
-          f.set(left, k);
-          const operands = { a: atA, aStep, b: atB, bStep, c, cStep, k: left, accumulate };
-          emitTile(m, f, [rows, columns], format, operands);
-          f.increment(a, aPanel);
-          f.increment(c, down);
-          f.increment(count, -1);
-        });
+        const tiles = (ofB: 'packed' | 'anywhere'): void =>
+          f.while(count, () => {
+            f.set(atA, a);
+            f.set(atB, b);
+            f.set(left, k);
+            const operands = { a: atA, aStep, b: atB, bStep, c, cStep, k: left, accumulate };
+            emitTile(m, f, [rows, columns], format, operands, ofB);
+            f.increment(a, aPanel);
+            f.increment(c, down);
+            f.increment(count, -1);
+          });
+        f.if(
+          i32.eq(bStep, i32.const(columns * format.bytes)),
+          () => tiles('packed'),
+          () => tiles('anywhere'),
+        );
       },
     ),
   );
@@ -153,13 +159,21 @@ type TileOperands = Readonly<
   Record<'a' | 'aStep' | 'b' | 'bStep' | 'c' | 'cStep' | 'k' | 'accumulate', Local<'i32'>>
 >;
 
-/** Appends the code of a tile to a function; a, b and k are changed by it. */
+/** Steps of k in one round of a tile's loop. */
+const UNROLL = 4;
+
+/**
+ * Appends the code of a tile to a function; a, b and k are changed by it.
+ *
+ * @param ofB whether B is known to be packed: then its address need not be worked out in each step
+ */
 function emitTile(
   m: ModuleBuilder,
   f: FunctionBuilder,
   [rows, columns]: readonly [number, number],
   format: Format,
   { a, aStep, b, bStep, c, cStep, k, accumulate }: TileOperands,
+  ofB: 'packed' | 'anywhere' = 'anywhere',
 ): void {
   const { bytes, lanes, load_splat } = format;
   const vectors = columns / lanes;
@@ -176,22 +190,40 @@ function emitTile(
   };
 
   const ofA = f.local('v128');
-  const ofB = Array.from({ length: vectors }, () => f.local('v128'));
-  // c_ij += a_ip·b_pj
-  const step = (): void => {
-    ofB.forEach((x, j) => f.set(x, v128.load(b, 16 * j)));
+  const rowOfB = Array.from({ length: vectors }, () => f.local('v128'));
+  const packedStep = ofB === 'packed' ? columns * bytes : 0;
+  // c_ij += a_ip·b_pj, for the step at this place of a round
+  const step = (place: number): void => {
+    rowOfB.forEach((x, j) => f.set(x, v128.load(b, place * packedStep + 16 * j)));
     sums.forEach((ofRow, i) => {
       f.set(ofA, load_splat(a, bytes * i));
-      ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, ofB[j], sum)));
+      ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, rowOfB[j], sum)));
     });
     f.increment(a, aStep);
-    f.increment(b, bStep);
-    f.increment(k, -1);
+    if (ofB === 'anywhere') f.increment(b, bStep);
   };
-  // The loop itself is not unrolled: V8 11 then keeps the sums in other registers in each copy of the step, and moving
-  // them costs a third of the rate. A first step before the loop, so that sums are not constants there, gives a tenth.
-  step();
-  f.while(k, step);
+  /** So many steps are done. */
+  const advance = (count: number): void => {
+    if (ofB === 'packed') f.increment(b, count * packedStep);
+    f.increment(k, -count);
+  };
+  // A first step before the loop, so that sums are not constants there, gives a tenth.
+  step(0);
+  advance(1);
+  // V8 looks at the stack's limit in each round: a round of several steps gives another tenth. The tests between them are
+  // needed. Without them V8 loads what all steps read before the first multiplication, and runs out of registers.
+  f.if(k, () => {
+    f.block((end) => {
+      f.loop((again) => {
+        for (let place = 0; place < UNROLL; place++) {
+          if (place > 0) f.br_if(end, i32.eq(k, i32.const(place)));
+          step(place);
+        }
+        advance(UNROLL);
+        f.br_if(again, k);
+      });
+    });
+  });
   f.if(accumulate, () => {
     eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
   });
@@ -307,10 +339,11 @@ export const gemmPeakF32 = kernel(
   'gemmPeakF32',
   { a: 'i32', b: 'i32', c: 'i32', k: 'i32', times: 'i32' },
   (f, { a, b, c, k, times }, { m, shared }) => {
-    const micro = tileKernel(m, shared, tileRows(m), NR);
+    const column = tileColumn(m, shared, tileRows(m));
     const [aStep, bStep] = [i32.const(4 * tileRows(m)), i32.const(4 * NR)];
+    const [zero, one] = [i32.const(0), i32.const(1)];
     f.while(times, () => {
-      f.do(call(micro, a, aStep, b, bStep, c, bStep, k, i32.const(0)));
+      f.do(call(column, a, zero, aStep, b, bStep, c, bStep, k, zero, one));
       f.increment(times, -1);
     });
   },
