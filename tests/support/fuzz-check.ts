@@ -36,6 +36,8 @@ interface Allowed {
 const EXACT: Allowed = { relative: 0, absolute: 0 };
 /** Polynomials of float32 instead of functions of float64: 2 ulp each, and what the formula around them makes of it. */
 const SMOOTH: Allowed = { relative: 16, absolute: 4 };
+/** By functions of float64, rounded to float32: neighbours at most, and a power by a few products 2 ulp. Tiny ones count too. */
+const NEAREST: Allowed = { relative: 4, absolute: 2 ** -100 };
 /** Sums in another order. */
 const SUM: Allowed = { relative: 8, absolute: 1, summed: 16 };
 /** Sums of products in float32, some hundred of them in a row. */
@@ -47,9 +49,10 @@ const SEQUENCE: Allowed = { relative: 256, absolute: 256, summed: 64 };
 const GROUPS: readonly (readonly [Allowed, string])[] = [
   [
     SMOOTH,
-    'exp log log1p expm1 rsqrt tanh sigmoid softplus softsign selu silu mish hardSigmoid erf elu leakyRelu gelu sinh pow ' +
+    'exp log log1p expm1 rsqrt tanh sigmoid softplus softsign selu silu mish hardSigmoid erf elu leakyRelu gelu ' +
       'squaredDifference sigmoidCrossEntropy',
   ],
+  [NEAREST, 'sin cos tan asin acos atan atan2 sinh cosh pow'],
   [
     SUM,
     'sum mean prod variance std logSumExp norm softmax logSoftmax softmaxCrossEntropy cumsum cumprod averagePool ' +

@@ -9,9 +9,13 @@ const coin = ({ numbers }: Graph): boolean => numbers.integer(0, 1) === 0;
 const float = (x: Tensor): boolean => isFloat(x.dtype);
 
 const UNARY = [
-  'neg', 'abs', 'exp', 'log', 'log1p', 'expm1', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sin', 'cos', 'tanh', 'sigmoid',
-  'softplus', 'softsign', 'relu', 'relu6', 'selu', 'silu', 'mish', 'hardSigmoid', 'erf', 'floor', 'ceil', 'round', 'sign',
-  'isNaN', 'logicalNot', 'copy', 'leakyRelu', 'elu', 'gelu', 'atan', 'sinh', 'asin', 'acos', 'cosh', 'tan', 'identity',
+  'neg', 'abs', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'relu', 'relu6', 'hardSigmoid', 'softsign', 'leakyRelu', 'floor', 'ceil',
+  'round', 'sign', 'isNaN', 'logicalNot', 'copy', 'identity',
+] as const satisfies readonly OpName[]; // prettier-ignore
+
+const FUNCTIONS = [
+  'exp', 'log', 'log1p', 'expm1', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'sigmoid', 'softplus',
+  'selu', 'silu', 'mish', 'erf', 'elu', 'gelu',
 ] as const satisfies readonly OpName[]; // prettier-ignore
 
 const BINARY = [
@@ -90,9 +94,13 @@ function windows(
 /** By kind. */
 export const makers: Readonly<Record<string, Maker>> = {
   unary: (g) => {
-    const x = some(g, () => true);
     const name = g.numbers.pick(UNARY);
-    const alpha = (name === 'leakyRelu' || name === 'elu') && coin(g) ? { alpha: 0.3 } : {};
+    g.add(name, [some(g, () => true)], name === 'leakyRelu' && coin(g) ? { alpha: 0.2 } : {});
+  },
+  functions: (g) => {
+    const x = some(g, () => true);
+    const name = g.numbers.pick(FUNCTIONS);
+    const alpha = name === 'elu' && coin(g) ? { alpha: 0.3 } : {};
     g.add(name, [x], name === 'gelu' ? { approximate: coin(g) } : alpha);
   },
   binary: (g) => {
@@ -100,6 +108,7 @@ export const makers: Readonly<Record<string, Maker>> = {
     const y = beside(g, g.value(x));
     g.add(g.numbers.pick(BINARY), coin(g) ? [x, y] : [y, x]);
   },
+  power: (g) => void g.add('pow', [some(g, () => true), g.fresh([], { dtype: 'int32' })]),
   clip: (g) => void g.add('clip', [some(g, () => true)], { min: -1, max: coin(g) ? 1 : undefined }),
   cast: (g) => {
     const x = some(g, () => true);

@@ -10,6 +10,7 @@ import {
 import * as math from '../../../packages/tensor/src/kernels/wasm/math.js';
 import { v128 } from '../../../packages/tensor/src/kernels/wasm/assembler/simd.js';
 import { erfOf } from '../../../packages/tensor/src/kernels/js/scalar.js';
+import { ulpsBetween } from '../../support/ulps.js';
 import { testMachine } from '../../support/wasm.js';
 
 /** y ← f(x) by the module's function, and z ← f(x) by the code in place; n is a multiple of 4. */
@@ -116,19 +117,6 @@ function samples(): Float32Array {
   ];
   while (all.length % 4 !== 0) all.push(0);
   return Float32Array.from(all);
-}
-
-/** The distance from the exact value, in units of the last place of a float32 of its size. */
-function ulpsBetween(got: number, exact: number): number {
-  if (Number.isNaN(exact) || Number.isNaN(got)) return Object.is(got, exact) ? 0 : Infinity;
-  const rounded = Math.fround(exact);
-  if (Object.is(got, rounded) && !Number.isFinite(rounded)) return 0;
-  if (got === 0 && rounded === 0) return Object.is(got, rounded) ? 0 : Infinity;
-  if (!Number.isFinite(exact)) return Infinity;
-  // Infinity stands for the number after the greatest finite one.
-  const value = Number.isFinite(got) ? got : Math.sign(got) * 2 ** 128;
-  const exponent = Math.min(Math.max(Math.floor(Math.log2(Math.abs(exact))), -126), 127);
-  return Math.abs(value - exact) / 2 ** (exponent - 23);
 }
 
 const variants = detectFeatures()?.relaxed === true ? [false, true] : [false];

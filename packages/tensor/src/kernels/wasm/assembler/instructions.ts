@@ -82,9 +82,13 @@ export const i64 = {
   store: store('i64.store', 0x37, 3, 'i64'),
   add: binary('i64.add', 0x7c, 'i64', 'i64'),
   sub: binary('i64.sub', 0x7d, 'i64', 'i64'),
+  mul: binary('i64.mul', 0x7e, 'i64', 'i64'),
   and: binary('i64.and', 0x83, 'i64', 'i64'),
+  or: binary('i64.or', 0x84, 'i64', 'i64'),
   shl: binary('i64.shl', 0x86, 'i64', 'i64'),
+  shr_u: binary('i64.shr_u', 0x88, 'i64', 'i64'),
   extend_i32_s: unary('i64.extend_i32_s', 0xac, 'i32', 'i64'),
+  extend_i32_u: unary('i64.extend_i32_u', 0xad, 'i32', 'i64'),
   reinterpret_f64: unary('i64.reinterpret_f64', 0xbd, 'f64', 'i64'),
 };
 
@@ -134,6 +138,7 @@ export const f64 = {
   min: binary('f64.min', 0xa4, 'f64', 'f64'),
   max: binary('f64.max', 0xa5, 'f64', 'f64'),
   convert_i32_s: unary('f64.convert_i32_s', 0xb7, 'i32', 'f64'),
+  convert_i64_s: unary('f64.convert_i64_s', 0xb9, 'i64', 'f64'),
   promote_f32: unary('f64.promote_f32', 0xbb, 'f32', 'f64'),
   reinterpret_i64: unary('f64.reinterpret_i64', 0xbf, 'i64', 'f64'),
 };

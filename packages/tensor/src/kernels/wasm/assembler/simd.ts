@@ -123,6 +123,9 @@ export const i32x4 = {
 
 export const i64x2 = {
   splat: unary('i64x2.splat', 18, 'i64', 'v128', SIMD),
+  /** The same constant in both lanes. */
+  const: (value: bigint): Expr<'v128'> =>
+    repeated(Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))),
   extend_low_i32x4_s: v1('i64x2.extend_low_i32x4_s', 199),
   shl: shift('i64x2.shl', 203),
   shr_s: shift('i64x2.shr_s', 204),

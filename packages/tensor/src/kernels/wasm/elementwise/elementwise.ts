@@ -1,6 +1,6 @@
 /**
- * The element-wise ops: a kernel for each op and dtype from the formulas of table.ts. What has no kernel here (float64
- * functions, trigonometry, int32 products, int32 from floats) runs in TypeScript.
+ * The element-wise ops: a kernel for each op and dtype from the formulas of table.ts. What has no kernel here (functions of
+ * float64, int32 products, int32 from floats) runs in TypeScript.
  */
 import type { DType } from '../../../dtype.js';
 import type { Kernel, Lowering } from '../kernel.js';
@@ -10,6 +10,7 @@ import { blockKernel, narrowMask, widenBytes, widenMask } from './lanes.js';
 import type { BlockFormula, Vector } from './lanes.js';
 import * as table from './table.js';
 import { elementCommand, type ElementKernel } from './walk.js';
+import { emitPowByOne } from '../math-power.js';
 import { copyRegion } from '../movement/copy.js';
 import { f32x4, f64x2, i32x4, i8x16, shuffle32, v128 } from '../assembler/simd.js';
 
@@ -108,6 +109,15 @@ const functionEntries = [
       ([[a], [b]], c) => [formula(a, b, c)],
       FUNCTION_FLOPS,
     ),
+  ),
+  // A power by one number is a product or two where the number is small and whole.
+  entry(
+    'powByOne',
+    ['float32', 'float32'],
+    'float32',
+    WIDE,
+    ([xs, [exponent]], c) => emitPowByOne(c, xs, exponent),
+    4,
   ),
 ];
 
@@ -236,6 +246,7 @@ export const elementwiseLowerings: LoweringTable = {
     const { min = -Infinity, max = Infinity } = call.attrs;
     return lowering('clip', min, max)(call, context);
   },
+  pow: (call, context) => lowering(call.inputs[1].size === 1 ? 'powByOne' : 'pow')(call, context),
   gelu: (call, context) =>
     lowering(call.attrs.approximate === true ? 'geluTanh' : 'gelu')(call, context),
   cast: (call, context) => {

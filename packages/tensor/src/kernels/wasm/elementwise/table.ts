@@ -20,6 +20,17 @@ import {
   sigmoidF32x4,
   type EmitF32x4,
 } from '../math.js';
+import { emitCosh, emitPow, emitSinh } from '../math-power.js';
+import {
+  emitAcos,
+  emitAsin,
+  emitAtan,
+  emitAtan2,
+  emitCos,
+  emitSin,
+  emitTan,
+  type MathContext,
+} from '../math-trigonometry.js';
 import type { FormulaContext, Vector } from './lanes.js';
 import { i32 } from '../assembler/instructions.js';
 import { f32x4, i32x4, i8x16, v128, type f64x2 } from '../assembler/simd.js';
@@ -69,7 +80,12 @@ const emitted =
   (x: Vector, { f, m }: FormulaContext): Vector =>
     emit(f, m, x);
 
-/** The formulas with functions of math.ts: float32 only. The first ones are hot and have the code in place. */
+const inContext =
+  (emit: (context: MathContext, x: Vector) => Vector) =>
+  (x: Vector, context: FormulaContext): Vector =>
+    emit(context, x);
+
+/** The formulas with functions of math*.ts: float32 only. The first ones are hot and have the code in place. */
 export const FLOAT32_UNARY = {
   exp: emitted(emitExp),
   log: emitted(emitLog),
@@ -80,6 +96,14 @@ export const FLOAT32_UNARY = {
   softplus: emitted(emitSoftplus),
   erf: emitted(emitErf),
   gelu: emitted(emitGelu),
+  sin: inContext(emitSin),
+  cos: inContext(emitCos),
+  tan: inContext(emitTan),
+  asin: inContext(emitAsin),
+  acos: inContext(emitAcos),
+  atan: inContext(emitAtan),
+  sinh: inContext(emitSinh),
+  cosh: inContext(emitCosh),
   /** x·σ(x) */
   silu: (x, { m, shared }) => f32x4.mul(x, call(sigmoidF32x4(m, shared), x)),
   /** x·σ(2u), u = √(2/π)·(x + 0.044715·x³) */
@@ -115,8 +139,10 @@ export const FLOAT_BINARY = {
   reluGrad: (a, b, lanes) => v128.and(a, lanes.gt(b, v128.zero())),
 } satisfies Record<string, Binary>;
 
-/** The formulas of two operands with functions of math.ts: float32 only. */
+/** The formulas of two operands with functions of math*.ts: float32 only. */
 export const FLOAT32_BINARY = {
+  pow: (a, b, context) => emitPow(context, a, b),
+  atan2: (a, b, context) => emitAtan2(context, a, b),
   /** max(a, 0) − a·b + ln(1 + e^−|a|); the last term is softplus(−|a|). */
   sigmoidCrossEntropy: (a, b, { m, shared }) => {
     const small = call(softplusF32x4(m, shared), f32x4.neg(f32x4.abs(a)));
