@@ -200,7 +200,7 @@ describe('memory', () => {
 
   test('is not used again while an op still needs it in another layout', () => {
     const step = (x: Tensor): Tensor[] => {
-      const a = x.add(1);
+      const a = x.cast('float64').add(1);
       const b = a.add(a.transpose());
       const c = b.flip([0]).mul(b);
       const d = c.sub(c.slice({ begin: [0, 0], size: [1, 4] }));
