@@ -16,11 +16,11 @@ import { Residents } from '../../packages/tensor/src/residents.js';
 import { Team } from '../../packages/tensor/src/threads.js';
 import type { Engine } from '../../packages/tensor/src/backend.js';
 
-/** A machine with what belongs to it; of one thread unless its memory is shared. */
-export function testEngine(shared = false): Engine {
+/** A machine with what belongs to it; of one thread unless its memory is shared. `patience` is as for `createMachine`. */
+export function testEngine(shared = false, patience?: number): Engine {
   const features = detectFeatures();
   if (features === null) throw new Error('this Node has no WebAssembly with vectors');
-  const machine = createMachine({ shared, relaxed: features.relaxed });
+  const machine = createMachine({ shared, relaxed: features.relaxed }, patience);
   return {
     machine,
     residents: new Residents(machine.heap, shared),

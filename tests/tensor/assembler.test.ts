@@ -55,11 +55,15 @@ function moduleOf(
   return m.toBytes();
 }
 
-function instanceOf(bytes: Uint8Array<ArrayBuffer>, shared = false): () => number | bigint {
+function instanceOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  shared = false,
+  imports: Readonly<Record<string, (x: number) => number>> = {},
+): () => number | bigint {
   const wasmMemory = new WebAssembly.Memory({ ...PAGE, shared });
   const table = new WebAssembly.Table({ initial: 8, element: 'anyfunc' });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    env: { memory: wasmMemory, table },
+    env: { memory: wasmMemory, table, ...imports },
   });
   return instance.exports.f as () => number | bigint;
 }
@@ -241,6 +245,22 @@ describe('statements', () => {
       }),
     );
     expect(instanceOf(m.toBytes())()).toBe(25);
+  });
+
+  test('functions of JavaScript are called, and have their numbers before all others', () => {
+    const m = new ModuleBuilder(PAGE, false);
+    const [twice, half] = ['twice', 'half'].map((name) => m.import(name, ['i32'], 'i32'));
+    const three = m.function('three', [], 'i32', (f) => f.return(i32.const(3)));
+    m.export(
+      m.function('f', [], 'i32', (f) =>
+        f.return(i32.sub(call(twice, call(three)), call(half, i32.const(8)))),
+      ),
+    );
+    const imports = { twice: (x: number) => 2 * x, half: (x: number) => x / 2 };
+    expect(instanceOf(m.toBytes(), false, imports)()).toBe(2);
+    expect(messageOf(AssemblerError, () => m.import('late', [], 'void'))).toBe(
+      'late: is imported after a function; import it before.',
+    );
   });
 
   test('hundreds of locals and many bytes are no matter', () => {

@@ -1,6 +1,6 @@
 /**
  * Run as a process of its own, with a platform of its own: trains a little, and prints what it has got. The argument is JSON: how many
- * threads to set before each round of training, and how many milliseconds to wait in each.
+ * threads to set before each round of training, how many milliseconds to wait in each, and whether workers are a browser's.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -13,11 +13,14 @@ import {
   Generator,
 } from '@tapegrad/tensor';
 import { Conv2D, Dense, Flatten, MaxPooling2D, SGD, Sequential } from '@tapegrad/layers';
+import { pretendBrowser } from '../support/web-workers.js';
 
 /** What the process says of itself. */
 export interface Report {
   readonly backend: string;
   readonly threads: number;
+  /** How many workers of a browser were made. */
+  readonly webWorkers: number;
   /** Of all weights and some products, to the bit. */
   readonly digest: string;
   readonly losses: readonly number[];
@@ -25,9 +28,17 @@ export interface Report {
   readonly refusal: string | null;
 }
 
-const { rounds, wait } = JSON.parse(process.argv[2]) as { rounds: number[]; wait: number };
+/** What the process is told. */
+export interface Task {
+  readonly rounds: readonly number[];
+  readonly wait: number;
+  readonly browser: boolean;
+}
+
+const { rounds, wait, browser } = JSON.parse(process.argv[2]) as Task;
 
 async function main(): Promise<void> {
+  const workers = browser ? pretendBrowser().workers : [];
   setSeed(3);
   const generator = new Generator(1);
   const x = generator.normal([16, 20, 20, 3]);
@@ -65,6 +76,7 @@ async function main(): Promise<void> {
   const report: Report = {
     backend,
     threads: getThreads(),
+    webWorkers: workers.length,
     digest: hash.digest('hex'),
     losses,
     refusal,

@@ -9,7 +9,7 @@ import { ValueError, getThreads, setThreads } from '@tapegrad/tensor';
 import { assertNumbersClose } from '../support/close.js';
 import { messageOf } from '../support/errors.js';
 import { testEngine, threadsTogether } from '../support/programs.js';
-import type { Report } from './step-in-process.js';
+import type { Report, Task } from './step-in-process.js';
 
 // Processes start, and machines may be busy.
 jest.setTimeout(120_000);
@@ -32,11 +32,12 @@ let preludes = 0;
 /** Runs the process; `prelude` is run before anything else. One that does not end is an error after a minute. */
 async function report(
   rounds: readonly number[],
-  { prelude = '', wait = 100 } = {},
+  { prelude = '', wait = 100, browser = false } = {},
 ): Promise<Report> {
   const file = join(folder, `prelude-${preludes++}.cjs`);
   writeFileSync(file, prelude);
-  const args = ['--require', file, program, JSON.stringify({ rounds, wait })];
+  const task: Task = { rounds, wait, browser };
+  const args = ['--require', file, program, JSON.stringify(task)];
   const { stdout, stderr } = await run(process.execPath, args, { timeout: 60_000 });
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Report;
@@ -79,11 +80,32 @@ test('threads may come and go at any time', async () => {
   expect((await report(steps, { wait: 0 })).digest).toBe(expected);
 });
 
+describe("with a browser's workers", () => {
+  test('threads give the same bits, and workers end when fewer are wanted', async () => {
+    const { digest } = await reference();
+    const found = await report([2, 1], { browser: true });
+    expect(found).toMatchObject({ backend: 'wasm', threads: 1, digest });
+    // As long as one of them is there the process does not end.
+    expect(found.webWorkers).toBeGreaterThanOrEqual(1);
+  });
+
+  test('which need the same memory there is one thread without it', async () => {
+    const { digest } = await reference();
+    const prelude = 'delete globalThis.SharedArrayBuffer;';
+    const found = await report([2, 2], { browser: true, prelude });
+    expect(found).toMatchObject({ backend: 'wasm', threads: 1, webWorkers: 0, digest });
+  });
+});
+
 describe('without', () => {
   test('shared memory there is one thread, with the same results', async () => {
     const { digest } = await reference();
     const prelude = 'delete globalThis.SharedArrayBuffer;';
-    expect(await report([2, 2], { prelude })).toMatchObject({ backend: 'wasm', digest });
+    expect(await report([2, 2], { prelude })).toMatchObject({
+      backend: 'wasm',
+      threads: 1,
+      digest,
+    });
   });
 
   test.each([
@@ -98,7 +120,11 @@ describe('without', () => {
     ['in this Node', 'process.getBuiltinModule = undefined;'],
   ])('workers %s there is one thread, with the same results', async (_, prelude) => {
     const { digest } = await reference();
-    expect(await report([2, 2], { prelude })).toMatchObject({ backend: 'wasm', digest });
+    expect(await report([2, 2], { prelude })).toMatchObject({
+      backend: 'wasm',
+      threads: 1,
+      digest,
+    });
   });
 
   test.each([
@@ -126,6 +152,7 @@ describe('without', () => {
     const found = await report([2, 2], { prelude });
     expect(found).toMatchObject({
       backend: 'js',
+      threads: 1,
       refusal: `ValueError: setBackend: no WebAssembly here (${reason}); 'auto' and 'js' compute with the TypeScript kernels.`,
     });
     const { losses } = await reference();

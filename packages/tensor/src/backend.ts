@@ -53,6 +53,14 @@ export function getBackend(): Backend {
   return currentEngine() === null ? 'js' : 'wasm';
 }
 
+/**
+ * How many threads compute: as many as were set, or as there are cores; one where memory cannot be shared, and with the
+ * TypeScript kernels. Workers that could not start or that failed are not counted.
+ */
+export function getThreads(): number {
+  return currentEngine()?.team.size ?? 1;
+}
+
 /** What programs run on; null where the TypeScript kernels are in use. */
 export function currentEngine(): Engine | null {
   return wanted === 'js' ? null : findEngine();

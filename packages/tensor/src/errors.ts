@@ -15,6 +15,9 @@ export class DTypeError extends TapegradError {}
 /** A value outside what is allowed. */
 export class ValueError extends TapegradError {}
 
+/** A worker thread failed in the middle of a step, or did not come to the end of its part. The step is not finished. */
+export class WorkerError extends TapegradError {}
+
 /** An index outside the tensor. */
 export class IndexError extends TapegradError {}
 

@@ -4,6 +4,7 @@ export {
   ShapeError,
   DTypeError,
   ValueError,
+  WorkerError,
   IndexError,
   FormatError,
   RecordingError,
@@ -32,10 +33,10 @@ export { decodeSafetensors, encodeSafetensors, type Safetensors } from './format
 export { ops, type OpFunctions, type OpMethods } from './functions.js';
 export { Generator, setSeed, defaultGenerator, type GeneratorState } from './random.js';
 
-export { getBackend, setBackend, type Backend } from './backend.js';
+export { getBackend, getThreads, setBackend, type Backend } from './backend.js';
 export { OutOfMemoryError } from './kernels/wasm/heap.js';
 export { peakRates, type PeakRates } from './peak.js';
-export { getThreads, setThreads } from './threads.js';
+export { setThreads } from './threads.js';
 export { CompiledStep, typesKey } from './compiled-step.js';
 export { Program, type ProfileRow, type ProgramCall } from './program.js';
 

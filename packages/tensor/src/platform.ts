@@ -5,22 +5,27 @@
 
 /** What a worker needs to take part. */
 export interface WorkerTask {
-  /** In the order in which they are instantiated; the first one has the function `work`. */
+  /** In the order in which they are instantiated; the first one has the functions `work` and `lose`. */
   readonly modules: readonly WebAssembly.Module[];
   readonly tableSize: number;
   readonly memory: WebAssembly.Memory;
   readonly team: number;
+  /** Where a worker writes why it failed. */
+  readonly failure: { readonly address: number; readonly bytes: number };
 }
 
 /** A worker that has been started, and waits for what it is to take part in. */
-export interface WaitingWorker {
+export interface StartedWorker {
   /** To be called once. The worker ends when the team has. */
   begin(task: WorkerTask): void;
+  /** Ends it at once, whatever it does. */
+  end(): void;
 }
 
-/** What a task is sent to. */
-interface Receiver {
+/** What is used of a worker. */
+interface AnyWorker {
   postMessage(task: WorkerTask): void;
+  terminate(): unknown;
 }
 
 /** What is used of Node's `worker_threads` and `os`. */
@@ -29,9 +34,10 @@ interface NodeModules {
     Worker: new (
       source: string,
       options: { eval: true; stdin: false; name: string },
-    ) => Receiver & {
+    ) => AnyWorker & {
       unref(): void;
       on(event: 'error', listener: (error: unknown) => void): void;
+      on(event: 'exit', listener: (code: number) => void): void;
     };
   };
   os: { availableParallelism(): number };
@@ -52,19 +58,36 @@ export function hardwareThreads(): number {
   return typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 
+/** What a worker does with its task. A failure in its part is told in memory: the main thread waits and reads no messages. */
 const LIFE = `
-  const { memory } = task;
+  const { memory, failure } = task;
   const table = new WebAssembly.Table({ initial: task.tableSize, element: 'anyfunc' });
-  const [runtime] = task.modules.map(
-    (module) => new WebAssembly.Instance(module, { env: { memory, table } }),
-  );
-  runtime.exports.work(task.team);`;
+  const env = { memory, table, overdue() {}, lost() {} };
+  const [runtime] = task.modules.map((module) => new WebAssembly.Instance(module, { env }).exports);
+  try {
+    runtime.work(task.team);
+  } catch (error) {
+    const reason = new TextEncoder().encode(String(error)).subarray(0, failure.bytes - 1);
+    new Uint8Array(memory.buffer, failure.address, failure.bytes).fill(0).set(reason);
+    runtime.lose();
+  }`;
 
-/** Starts a worker; where it cannot be started there is none, and its part is done by those who are there. */
-export function startWorker(): WaitingWorker | null {
+/**
+ * Starts a worker; null where it cannot be started: its part is done by those who are there.
+ *
+ * @param failed called later, between steps, if the worker turns out not to start, or ends before its team has
+ */
+export function startWorker(failed: () => void): StartedWorker | null {
   const threads = nodeModule('worker_threads');
-  const worker = attempt(() => (threads === null ? startInBrowser() : startInNode(threads)));
-  return worker && { begin: (task) => attempt(() => worker.postMessage(task)) };
+  const worker = attempt(() =>
+    threads === null ? startInBrowser(failed) : startInNode(threads, failed),
+  );
+  return (
+    worker && {
+      begin: (task) => attempt(() => worker.postMessage(task)),
+      end: () => void worker.terminate(),
+    }
+  );
 }
 
 /** null where a page's content policy, Node's permissions or a lack of memory allow no worker: there is a thread less. */
@@ -76,17 +99,26 @@ function attempt<T>(body: () => T): T | null {
   }
 }
 
-function startInNode({ Worker }: NodeModules['worker_threads']): Receiver {
+function startInNode({ Worker }: NodeModules['worker_threads'], failed: () => void): AnyWorker {
   const source = `require('node:worker_threads').parentPort.once('message', (task) => {${LIFE} });`;
   const worker = new Worker(source, { eval: true, stdin: false, name: 'tapegrad' });
+  // An error is followed by the exit; without a listener it would end the process.
   worker.on('error', () => undefined);
+  worker.on('exit', (code) => {
+    if (code !== 0) failed();
+  });
   worker.unref();
   return worker;
 }
 
-function startInBrowser(): Receiver | null {
+/** One address for all workers, since nobody knows when the last one has read it. */
+let browserSource: string | null = null;
+
+function startInBrowser(failed: () => void): AnyWorker | null {
   if (typeof Worker !== 'function' || typeof Blob !== 'function') return null;
   const source = `onmessage = ({ data: task }) => {${LIFE} close(); };`;
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  return new Worker(url);
+  browserSource ??= URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const worker = new Worker(browserSource, { name: 'tapegrad' });
+  worker.addEventListener('error', failed);
+  return worker;
 }

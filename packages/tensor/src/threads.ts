@@ -3,8 +3,8 @@
  * what is written, so that any number of threads gives the same bits.
  */
 import { TABLE_SIZE, type Machine } from './kernels/wasm/machine.js';
-import { MAX_THREADS } from './kernels/wasm/module.js';
-import { hardwareThreads, startWorker, type WaitingWorker } from './platform.js';
+import { FAILURE, FAILURE_BYTES, MAX_THREADS } from './kernels/wasm/module.js';
+import { hardwareThreads, startWorker, type StartedWorker } from './platform.js';
 import { ValueError } from './errors.js';
 
 let wanted: number | null = null;
@@ -27,8 +27,8 @@ export function setThreads(threads: number): void {
   wanted = threads;
 }
 
-/** How many threads compute, as set or as there are cores. */
-export function getThreads(): number {
+/** As many as were set, or as there are cores. */
+function wantedThreads(): number {
   wanted ??= Math.max(1, Math.min(hardwareThreads(), MAX_THREADS));
   return wanted;
 }
@@ -42,47 +42,72 @@ export class Team {
   private number = 0;
   /** How many modules the workers have: those of kernels that came later must be told to new workers. */
   private modules = 0;
+  private workers: StartedWorker[] = [];
   /** Those that are on their way before they are needed. */
-  private waiting: (WaitingWorker | null)[] = [];
+  private waiting: StartedWorker[] = [];
+  /** How many workers could not start, or have ended by themselves. They are not replaced: the next ones would do so too. */
+  private failed = 0;
 
-  constructor(private readonly machine: Machine) {}
+  constructor(private readonly machine: Machine) {
+    machine.onFailure(() => this.giveUp());
+  }
 
   /** How many threads programs are to be made for. */
   get size(): number {
-    return this.machine.features.shared ? getThreads() : 1;
+    return this.machine.features.shared ? Math.max(1, wantedThreads() - this.failed) : 1;
   }
 
   /** Sees to it that there are workers, or on their way, who know all kernels; how many threads there are with them. */
   active(): number {
-    const { size } = this;
     const { length } = this.machine.modules;
-    if (size !== this.threads || (size > 1 && length !== this.modules)) {
-      this.threads = size;
+    if (this.size !== this.threads || (this.size > 1 && length !== this.modules)) {
+      this.threads = this.size;
       this.modules = length;
       this.gather();
     }
-    return size;
+    return this.size;
   }
 
   /** Has workers start while something else is done, where `active` would have to start them later. */
   expect(): void {
-    const { size } = this;
-    if (size === this.threads) return;
-    while (this.waiting.length < size - 1) this.waiting.push(startWorker());
+    if (this.size === this.threads) return;
+    while (this.waiting.length < this.size - 1) this.start(this.waiting);
   }
 
-  /** Ends the present workers and starts others. */
+  /** Lets the present workers end and starts others. */
   private gather(): void {
-    const { exports, modules, heap } = this.machine;
-    this.number = (this.number % TEAMS) + 1;
-    exports.beginTeam(this.number);
-    const { memory } = heap;
-    const task = { modules: [...modules], memory, tableSize: TABLE_SIZE, team: this.number };
-    for (let worker = 1; worker < this.threads; worker++) {
-      const next = this.waiting.length > 0 ? this.waiting.pop() : startWorker();
-      next?.begin(task);
-    }
+    this.beginTeam();
+    const { modules, heap } = this.machine;
+    const task = {
+      modules: [...modules],
+      memory: heap.memory,
+      tableSize: TABLE_SIZE,
+      team: this.number,
+      failure: { address: FAILURE, bytes: FAILURE_BYTES },
+    };
+    this.workers = this.waiting.splice(0, this.size - 1);
     // Those that are too many end like those of another team.
-    for (const late of this.waiting.splice(0)) late?.begin({ ...task, team: 0 });
+    for (const late of this.waiting.splice(0)) late.begin({ ...task, team: 0 });
+    while (this.workers.length < this.size - 1) this.start(this.workers);
+    for (const worker of this.workers) worker.begin(task);
+  }
+
+  /** Adds a worker to the list; where there can be none, there is one less to start. */
+  private start(list: StartedWorker[]): void {
+    const worker = startWorker(() => this.failed++);
+    if (worker === null) this.failed++;
+    else list.push(worker);
+  }
+
+  private beginTeam(): void {
+    this.number = (this.number % TEAMS) + 1;
+    this.machine.exports.beginTeam(this.number);
+  }
+
+  /** After a step that was not finished. Workers may still be at work on it: one thread waits for nobody. */
+  private giveUp(): void {
+    this.failed = MAX_THREADS;
+    this.beginTeam();
+    for (const worker of this.workers.splice(0)) worker.end();
   }
 }

@@ -2,13 +2,16 @@
  * The machine that programs run on: one memory and one table of kernels. A kernel is emitted, compiled and instantiated once,
  * when a command first asks for it.
  */
-import { ValueError } from '../../errors.js';
+import { ValueError, WorkerError } from '../../errors.js';
 import {
-  HEAP_BASE,
   COMMAND_BYTES,
+  FAILURE,
+  FAILURE_BYTES,
+  HEAP_BASE,
   buildKernels,
   buildRuntime,
   type ModuleExports,
+  type Watch,
 } from './module.js';
 import { Heap, MAXIMUM_PAGES, roundUp } from './heap.js';
 import { FIELD_BYTES, type Command, type Kernel } from './kernel.js';
@@ -19,6 +22,14 @@ import { f32x4, v128 } from './assembler/simd.js';
 const INITIAL_PAGES = 256;
 /** With less room than 64 MiB the TypeScript kernels, which need no room of their own, do better. */
 const LEAST_MAXIMUM_PAGES = 1024;
+
+/**
+ * For how many milliseconds the main thread waits, at work, for others' parts. Those who fail say so, and parts of the largest
+ * products take less: only a worker that was ended from outside makes it wait so long.
+ */
+const PATIENCE = 300_000;
+/** What is taken for one look at the clock and the next at most: a machine that slept has not waited. */
+const LONGEST_LOOK = 1000;
 
 /** What may be used of WebAssembly. */
 export interface Features {
@@ -40,6 +51,8 @@ export interface Machine {
   readonly modules: readonly WebAssembly.Module[];
   /** The numbers of kernels in the table; those that are not there yet are added. */
   numbersOf(kernels: readonly Kernel[]): ReadonlyMap<Kernel, number>;
+  /** Calls back when commands for several threads ended with an error, before it is thrown: others may still be at their parts. */
+  onFailure(callback: () => void): void;
 }
 
 /** What this platform has; null without WebAssembly or without vectors. */
@@ -71,26 +84,32 @@ function hasSharedMemory(): boolean {
 /**
  * Makes a machine without kernels.
  *
+ * @param patience for how many milliseconds it waits for parts that other threads have taken
  * @throws whatever WebAssembly throws where a content policy forbids it
  */
-export function createMachine(features: Features): Machine {
+export function createMachine(features: Features, patience = PATIENCE): Machine {
   const type = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: features.shared };
   const { memory, maximum } = reserve(type);
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const modules: WebAssembly.Module[] = [];
   const numbers = new Map<Kernel, number>();
+  const callbacks: (() => void)[] = [];
   let endNumber = 0;
+  const env = { memory, table, ...watch(memory, patience) };
   const instantiate = (bytes: Uint8Array<ArrayBuffer>): WebAssembly.Instance => {
     const module = new WebAssembly.Module(bytes);
     modules.push(module);
-    return new WebAssembly.Instance(module, { env: { memory, table } });
+    return new WebAssembly.Instance(module, { env });
   };
   const runtime = instantiate(buildRuntime(type));
   return {
     features,
     heap: new Heap(memory, HEAP_BASE, maximum),
-    exports: exportsOf(runtime, features.shared),
+    exports: exportsOf(runtime, features.shared, () => {
+      for (const callback of callbacks) callback();
+    }),
     modules,
+    onFailure: (callback) => callbacks.push(callback),
     numbersOf: (kernels) => {
       const missing = [...new Set(kernels)].filter((k) => !numbers.has(k));
       if (missing.length > 0) {
@@ -115,8 +134,42 @@ function reserve(type: MemoryType): { memory: WebAssembly.Memory; maximum: numbe
   }
 }
 
+const MENDING =
+  'What the step changes in place, such as weights, may have been changed in part: go back to what was saved, or make ' +
+  'the model anew. From now on one thread computes.';
+
+/** What is done while parts are waited for. */
+function watch(memory: WebAssembly.Memory, patience: number): Watch {
+  let waited = 0;
+  let last = 0;
+  return {
+    overdue: (times) => {
+      const now = performance.now();
+      waited = times === 1 ? 0 : waited + Math.min(now - last, LONGEST_LOOK);
+      last = now;
+      if (waited < patience) return;
+      throw new WorkerError(
+        `a step was not finished: another thread took a part of it and has not come to its end for ${patience / 1000} s; ` +
+          `something has ended or stopped it. ${MENDING}`,
+      );
+    },
+    lost: () => {
+      // A copy, as text is not read from memory that is shared.
+      const bytes = new Uint8Array(memory.buffer, FAILURE, FAILURE_BYTES).slice();
+      const reason = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+      throw new WorkerError(
+        `a step was not finished: another thread failed in its part of it (${reason}). ${MENDING}`,
+      );
+    },
+  };
+}
+
 /** The functions that an instance offers. Without shared memory nobody waits for work. */
-export function exportsOf(instance: WebAssembly.Instance, shared: boolean): ModuleExports {
+function exportsOf(
+  instance: WebAssembly.Instance,
+  shared: boolean,
+  failed: () => void,
+): ModuleExports {
   const named = (name: string): ((...args: number[]) => number) => {
     const f: unknown = instance.exports[name];
     if (typeof f !== 'function') throw new ValueError(`the module has no function '${name}'.`);
@@ -125,8 +178,21 @@ export function exportsOf(instance: WebAssembly.Instance, shared: boolean): Modu
   const execute = named('execute');
   const executePart = named('executePart');
   const nobody = (): number => 0;
-  if (!shared) return { execute, executePart, work: nobody, beginTeam: nobody };
-  return { execute, executePart, work: named('work'), beginTeam: named('beginTeam') };
+  if (!shared) return { execute, executePart, work: nobody, lose: nobody, beginTeam: nobody };
+  return {
+    execute: (from, to, threads) => {
+      try {
+        execute(from, to, threads);
+      } catch (error) {
+        if (threads > 1) failed();
+        throw error;
+      }
+    },
+    executePart,
+    work: named('work'),
+    lose: named('lose'),
+    beginTeam: named('beginTeam'),
+  };
 }
 
 /** How many bytes these commands take in memory, arguments included. */

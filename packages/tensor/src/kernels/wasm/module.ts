@@ -32,6 +32,10 @@ const CONTROL = {
 /** The address of a word that is 1 after a kernel met data that are an error: it cannot throw. */
 export const FAULT = 448;
 
+/** Where a worker that fails writes why, as UTF-8 that ends with 0. */
+export const FAILURE = 512;
+export const FAILURE_BYTES = 256;
+
 /** No more threads than this. */
 export const MAX_THREADS = 64;
 
@@ -41,6 +45,20 @@ export const HEAP_BASE = 1024;
 /** How often a worker looks for work before it goes to sleep: some tens of microseconds. */
 const SPINS = 20000;
 
+/** How often the main thread looks for the end of others' parts before it calls `overdue`: some milliseconds. */
+const WAIT_SPINS = 1 << 22;
+
+/** More parts than any command has: so many are done when one never will be. */
+const LOST = 1 << 20;
+
+/** What JavaScript offers to the module that runs commands. Either may throw. */
+export interface Watch {
+  /** The main thread has waited for others' parts for long, the `times`-th time since it began. */
+  overdue(times: number): void;
+  /** The thread that had taken a part has failed. */
+  lost(): void;
+}
+
 /** What a module's instance offers to JavaScript. */
 export interface ModuleExports {
   /** Runs the commands from address `from` to address `to`, with that many threads. */
@@ -49,6 +67,8 @@ export interface ModuleExports {
   executePart(command: number, part: number, parts: number): unknown;
   /** A worker's life: takes parts of parallel commands until another team is begun. */
   work(team: number): unknown;
+  /** A worker's last word after it has failed in its part. */
+  lose(): unknown;
   /** Begins a team, numbered from 1 on: the workers of all others end. */
   beginTeam(team: number): unknown;
 }
@@ -117,10 +137,13 @@ function defineExecutePart(m: ModuleBuilder): FunctionRef {
 /**
  * Adds the workers' side, and gives the main thread's: dispatch(kernel, args, threads). A command has as many parts as there are
  * threads, and whoever is free takes the next: where the machine is busy with something else and a worker does not come, the
- * main thread does its part too, and waits for nothing but parts that are being done.
+ * main thread does its part too, and waits for nothing but parts that are being done. What becomes of parts that never are is
+ * for JavaScript to say (see `Watch`).
  */
 function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'> {
   const at = (address: number): Expr<'i32'> => i32.const(address);
+  const overdue = m.import('overdue', ['i32'], 'void');
+  const lost = m.import('lost', [], 'void');
   const team = m.function('team', [], 'i32', (f) =>
     f.return(i32.shr_u(i32.atomic.load(at(CONTROL.claim)), i32.const(16))),
   );
@@ -185,6 +208,11 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
   });
   m.export(work);
 
+  const lose = m.function('lose', [], 'void', (f) =>
+    f.do(drop(i32.atomic.rmw_add(at(CONTROL.done), i32.const(LOST)))),
+  );
+  m.export(lose);
+
   return m.function('dispatch', ['i32', 'i32', 'i32'], 'void', (f, number, args, threads) => {
     const own = f.local('i32', call(team));
     f.do(
@@ -194,8 +222,19 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
       call(publish, i32.or(i32.shl(own, i32.const(16)), i32.shl(threads, i32.const(8)))),
       call(takeParts, own),
     );
+    const spins = f.local('i32');
+    const times = f.local('i32');
+    const done = f.local('i32');
     f.loop((again) => {
-      f.br_if(again, i32.lt_s(i32.atomic.load(at(CONTROL.done)), threads));
+      f.increment(spins, 1);
+      f.if(i32.eq(spins, i32.const(WAIT_SPINS)), () => {
+        f.set(spins, i32.const(0));
+        f.increment(times, 1);
+        f.do(call(overdue, times));
+      });
+      f.set(done, i32.atomic.load(at(CONTROL.done)));
+      f.br_if(again, i32.lt_s(done, threads));
     });
+    f.if(i32.gt_s(done, threads), () => f.do(call(lost)));
   });
 }

@@ -229,6 +229,7 @@ export interface MemoryType {
 export class ModuleBuilder {
   private readonly signatures: string[] = [];
   private readonly signatureBytes: number[][] = [];
+  private readonly imported: { ref: FunctionRef; type: number }[] = [];
   private readonly functions: { ref: FunctionRef; type: number; body: Uint8Array }[] = [];
   private readonly exported: FunctionRef[] = [];
   private readonly table: FunctionRef[] = [];
@@ -245,6 +246,25 @@ export class ModuleBuilder {
   ) {}
 
   /**
+   * A function of JavaScript's, imported as `env.name`.
+   *
+   * @throws AssemblerError after the first function: imported ones have the first numbers
+   */
+  import<const P extends readonly ValType[], R extends ResultType>(
+    name: string,
+    params: P,
+    result: R,
+  ): FunctionRef<P, R> {
+    if (this.functions.length > 0) {
+      throw new AssemblerError(`${name}: is imported after a function; import it before.`);
+    }
+    const signature = { params, result };
+    const ref = { name, index: this.imported.length, ...signature };
+    this.imported.push({ ref, type: this.typeIndex(signature) });
+    return ref;
+  }
+
+  /**
    * Adds a function. Its body may call those added before.
    *
    * @throws AssemblerError for code whose types do not fit
@@ -258,7 +278,8 @@ export class ModuleBuilder {
     const signature = { params, result };
     const f = new FunctionBuilder(name, signature);
     body(f, ...(f.params as Locals<P>));
-    const ref = { name, index: this.functions.length, ...signature };
+    const index = this.imported.length + this.functions.length;
+    const ref = { name, index, ...signature };
     this.functions.push({ ref, type: this.typeIndex(signature), body: f.finish() });
     return ref;
   }
@@ -324,6 +345,12 @@ export class ModuleBuilder {
     writeSection(bytes, 2, [
       [...nameBytes('env'), ...nameBytes('memory'), 2, ...limits],
       [...nameBytes('env'), ...nameBytes('table'), 1, 0x70, 0, 0],
+      ...this.imported.map(({ ref, type }) => [
+        ...nameBytes('env'),
+        ...nameBytes(ref.name),
+        0,
+        ...unsigned(type),
+      ]),
     ]);
     writeSection(
       bytes,
