@@ -1,11 +1,14 @@
 import { Generator, tensor, zeros, type OpName, type Tensor } from '@tapegrad/tensor';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import { elementwiseKernels } from '../../../packages/tensor/src/kernels/wasm/elementwise/elementwise.js';
+import { movementKernels } from '../../../packages/tensor/src/kernels/wasm/movement/movement.js';
 import { reduceKernels } from '../../../packages/tensor/src/kernels/wasm/reduce/reduce.js';
 import { sameBits } from '../../support/bits.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 
-const machine = testMachine(false, reduceKernels);
-const relaxed = detectFeatures()?.relaxed === true ? testMachine(true, reduceKernels) : null;
+const kernels = [...reduceKernels, ...movementKernels, ...elementwiseKernels];
+const machine = testMachine(false, kernels);
+const relaxed = detectFeatures()?.relaxed === true ? testMachine(true, kernels) : null;
 const machines = relaxed === null ? [machine] : [machine, relaxed];
 
 const normal = (shape: readonly number[], seed = 1): Tensor => new Generator(seed).normal(shape);
@@ -46,6 +49,7 @@ function check(
 const REDUCTIONS: readonly (readonly [OpName, object])[] = [
   ['sum', {}],
   ['mean', {}],
+  ['prod', {}],
   ['max', {}],
   ['min', {}],
   ['variance', {}],
@@ -81,6 +85,10 @@ describe.each(REDUCTIONS)('%s %j', (name, attrs) => {
     [
       [2, 6, 3, 5],
       [0, 1, 2],
+    ],
+    [
+      [2, 6, 3, 5],
+      [1, 3],
     ],
     [[2, 3], []],
   ])('shape %j over axes %j', (shape, axis) => {
@@ -159,6 +167,7 @@ describe.each(['argmax', 'argmin'] as const)('%s', (name) => {
     [[5, 9], -1],
     [[4, 3], null],
     [[1, 1], 0],
+    [[3, 4, 5, 2], 1],
   ])('shape %j along %j', (shape, axis) => {
     check(name, [normal(shape)], { axis }, 0);
     check(name, [normal(shape).mul(2).round()], { axis }, 0);
@@ -167,6 +176,7 @@ describe.each(['argmax', 'argmin'] as const)('%s', (name) => {
   test('of views and of NaN', () => {
     check(name, [normal([5, 9]).transpose()], { axis: 1 }, 0);
     check(name, [normal([5, 9]).flip()], { axis: 1 }, 0);
+    check(name, [normal([5, 9]).transpose()], {}, 0);
     const x = tensor([
       [3, NaN, 9, NaN],
       [NaN, 1, 2, 3],
@@ -236,10 +246,116 @@ describe.each(['softmax', 'logSoftmax', 'softmaxCrossEntropy'] as const)('%s', (
   });
 });
 
+describe.each(['softmax', 'logSoftmax'] as const)('%s', (name) => {
+  test.each([
+    [[5, 7], 0],
+    [[2, 3, 4, 5], 1],
+    [[2, 3, 4, 5], -2],
+    [[1, 6], 0],
+  ])('shape %j along axis %i', (shape, axis) => {
+    check(name, [normal(shape)], { axis }, 4e-7);
+    check(name, [normal(shape).transpose()], { axis }, 4e-7);
+  });
+});
+
+describe('logSumExp', () => {
+  // A sum whose logarithm is near 0 shows the errors of its terms: here it is not.
+  const positive = (shape: readonly number[]): Tensor => normal(shape).add(4);
+
+  test.each([
+    [[7], null],
+    [[], null],
+    [[9, 64], 1],
+    [[9, 64], 0],
+    [[9, 1], 1],
+    [[3, 4, 5], 1],
+    [[3, 4, 5], null],
+    [
+      [2, 6, 3, 5],
+      [1, 3],
+    ],
+    [
+      [2, 6, 3, 5],
+      [2, 3],
+    ],
+  ])('shape %j over axes %j', (shape, axis) => {
+    check('logSumExp', [positive(shape)], { axis }, 4e-7);
+    check('logSumExp', [positive(shape).mul(100)], { axis, keepDims: true }, 4e-7);
+    check('logSumExp', [positive(shape).transpose()], { axis }, 4e-7);
+  });
+
+  test('of NaN and infinities, and in parts', () => {
+    const x = tensor([
+      [1, NaN, 2, -Infinity, Infinity],
+      [1, Infinity, 2, 0, -0],
+      [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity],
+      [-Infinity, 3, -Infinity, -Infinity, -Infinity],
+    ]);
+    check('logSumExp', [x], { axis: 1 }, 4e-7);
+    for (const parts of [2, 3]) check('logSumExp', [positive([257, 65])], { axis: 1 }, 4e-7, parts);
+  });
+});
+
+describe.each(['any', 'all'] as const)('%s', (name) => {
+  const x = tensor([
+    [0, 0, -0, 0, 0],
+    [0, 0, NaN, 0, 0],
+    [1, -1, 2, 1e-45, Infinity],
+    [1, 1, 1, 1, 0],
+    [NaN, -3, 1, 1, 2],
+  ]);
+
+  test.each(['bool', 'int32', 'float32', 'float64'] as const)('of %s', (dtype) => {
+    const y = dtype === 'float32' ? x : x.notEqual(0).cast(dtype);
+    for (const axis of [0, 1, null, [0, 1], []]) {
+      check(name, [y], { axis }, 0);
+      check(name, [y.transpose()], { axis, keepDims: true }, 0);
+    }
+    check(name, [zeros([3, 4, 5, 6], dtype)], { axis: [1, 3] }, 0);
+  });
+});
+
+describe.each(['cumsum', 'cumprod'] as const)('%s', (name) => {
+  test.each([
+    [[1], 0],
+    [[9], 0],
+    [[5, 9], 0],
+    [[5, 9], 1],
+    [[3, 40], 0],
+    [[40, 3], -1],
+    [[2, 7, 35], 1],
+    [[2, 7, 35], 0],
+    [[6, 1, 4], 1],
+  ])('shape %j along axis %i, to the bit', (shape, axis) => {
+    for (const exclusive of [false, true]) {
+      for (const reverse of [false, true]) {
+        const attrs = { axis, exclusive, reverse };
+        check(name, [normal(shape)], attrs, 0);
+        check(name, [normal(shape).flip()], attrs, 0);
+        check(name, [normal([...shape].reverse()).transpose()], attrs, 0);
+      }
+    }
+    check(name, [normal([1]).broadcastTo(shape)], { axis }, 0);
+  });
+
+  test('of nothing, of NaN and infinities, and in parts', () => {
+    check(name, [zeros([0, 3])], { axis: 0 }, 0);
+    const x = tensor([1, 2, Infinity, -1, -Infinity, 3, NaN, 1]);
+    check(name, [x], {}, 0);
+    check(name, [x], { reverse: true, exclusive: true }, 0);
+    for (const axis of [0, 1]) check(name, [normal([300, 170])], { axis }, 0, 3);
+  });
+});
+
 test('what no kernel fits is left to TypeScript', () => {
   const x = normal([2, 3, 4, 5]);
-  expect(onHeap(machine, 'sum', [x], { axis: [1, 3] })).toBeNull();
   expect(onHeap(machine, 'sum', [x.cast('float64')])).toBeNull();
   expect(onHeap(machine, 'sum', [zeros([0, 3])], { axis: 0 })).toBeNull();
-  expect(onHeap(machine, 'softmax', [x], { axis: 1 })).toBeNull();
+  // More axes than a copy can walk, in an order in which none are neighbours.
+  const six = normal([2, 2, 2, 2, 2, 2]).transpose([1, 3, 5, 0, 2, 4]);
+  for (const name of ['sum', 'softmax', 'logSumExp'] as const) {
+    expect(onHeap(machine, name, [six], { axis: 1 })).toBeNull();
+  }
+  expect(onHeap(machine, 'cumsum', [x], { axis: 1 })).not.toBeNull();
+  expect(onHeap(machine, 'cumsum', [x.cast('int32')], { axis: 1 })).toBeNull();
 });

@@ -3,7 +3,7 @@
  * float64, int32 products, int32 from floats) runs in TypeScript.
  */
 import type { DType } from '../../../dtype.js';
-import type { Kernel, Lowering } from '../kernel.js';
+import type { Command, Kernel, Lowering, LoweringContext, Operand } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { i32 } from '../assembler/instructions.js';
 import { blockKernel, narrowMask, widenBytes, widenMask } from './lanes.js';
@@ -234,6 +234,16 @@ function lowering(op: string, p = 0, q = 0): Lowering {
   };
 }
 
+/** The commands that convert x to the dtype of `out`, of the same shape; null where no kernel does. */
+export function castCommands(
+  x: Operand,
+  out: Operand,
+  context: LoweringContext,
+): readonly Command[] | null {
+  if (x.dtype === out.dtype) return copyRegion(x.dtype, x, out);
+  return lowering('cast')({ inputs: [x], outputs: [out], attrs: {}, epilogue: null }, context);
+}
+
 const names = [...new Set(entries.map(({ key }) => key.slice(0, key.indexOf(':'))))];
 
 export const elementwiseKernels: readonly Kernel[] = entries.map((e) => e.kernel);
@@ -249,9 +259,5 @@ export const elementwiseLowerings: LoweringTable = {
   pow: (call, context) => lowering(call.inputs[1].size === 1 ? 'powByOne' : 'pow')(call, context),
   gelu: (call, context) =>
     lowering(call.attrs.approximate === true ? 'geluTanh' : 'gelu')(call, context),
-  cast: (call, context) => {
-    const [x] = call.inputs;
-    const [out] = call.outputs;
-    return x.dtype === out.dtype ? copyRegion(x.dtype, x, out) : lowering('cast')(call, context);
-  },
+  cast: ({ inputs: [x], outputs: [out] }, context) => castCommands(x, out, context),
 };

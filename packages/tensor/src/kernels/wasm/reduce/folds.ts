@@ -1,6 +1,6 @@
 /**
- * Folds of float32: of a row of neighbours into one number, and of rows into a row of columns. Sums run in double precision
- * as in the TypeScript kernels, in several lanes; the order of additions depends on the sizes alone.
+ * Folds of float32: of a row of neighbours into one number, and of rows into a row of columns. Sums and products run in double
+ * precision as in the TypeScript kernels, in several lanes; their order depends on the sizes alone.
  */
 import {
   call,
@@ -15,22 +15,34 @@ import { f32x4, f64x2, v128 } from '../assembler/simd.js';
 
 type Vector = Expr<'v128'>;
 
-/** A sum of what becomes of each element; p is the mean for deviations from it. */
+/** A sum, or a product, of what becomes of each element; p is the mean for deviations from it. */
 export interface Sum {
   readonly name: string;
+  readonly join: typeof ADDED | typeof MULTIPLIED;
   vector(f: FunctionBuilder, x: Vector, p: Vector): Vector;
   scalar(f: FunctionBuilder, x: Expr<'f64'>, p: Expr<'f64'>): Expr<'f64'>;
 }
 
-export const plainSum: Sum = { name: 'Sum', vector: (_f, x) => x, scalar: (_f, x) => x };
+const ADDED = { start: 0, vector: f64x2.add, scalar: f64.add } as const;
+const MULTIPLIED = { start: 1, vector: f64x2.mul, scalar: f64.mul } as const;
+
+export const plainSum: Sum = {
+  name: 'Sum',
+  join: ADDED,
+  vector: (_f, x) => x,
+  scalar: (_f, x) => x,
+};
+export const plainProduct: Sum = { ...plainSum, name: 'Prod', join: MULTIPLIED };
 export const absoluteSum: Sum = {
   name: 'SumAbs',
+  join: ADDED,
   vector: (_f, x) => f64x2.abs(x),
   scalar: (_f, x) => f64.abs(x),
 };
 /** Σ (x − p)² */
 export const squareSum: Sum = {
   name: 'SumSquares',
+  join: ADDED,
   vector: (f, x, p) => {
     const d = f.local('v128', f64x2.sub(x, p));
     return f64x2.mul(d, d);
@@ -74,26 +86,27 @@ const promotedOne = (address: Expr<'i32'>): Expr<'f64'> => f64.promote_f32(f32.l
 
 type RowSum = FunctionRef<readonly ['i32', 'i32', 'f64'], 'f64'>;
 
-/** (x, n, p) → the sum of n neighbours. */
+/** (x, n, p) → the sum, or product, of n neighbours. */
 export function rowSum({ m, shared }: KernelContext, sum: Sum): RowSum {
   const name = `row${sum.name}F32`;
   return shared.once(name, () =>
     m.function(name, ['i32', 'i32', 'f64'], 'f64', (f, x, n, p) => {
-      const totals = [0, 1, 2, 3].map(() => f.local('v128'));
+      const { start, vector: joined, scalar: joinedOne } = sum.join;
+      const totals = [0, 1, 2, 3].map(() => f.local('v128', f64x2.const(start)));
       const mean = f.local('v128', f64x2.splat(p));
       f.while(i32.ge_s(n, i32.const(8)), () => {
         totals.forEach((total, i) => {
-          f.set(total, f64x2.add(total, sum.vector(f, promoted(x, 8 * i), mean)));
+          f.set(total, joined(total, sum.vector(f, promoted(x, 8 * i), mean)));
         });
         f.increment(x, 32);
         f.increment(n, -8);
       });
       const [a, b, c, d] = totals;
-      f.set(a, f64x2.add(f64x2.add(a, b), f64x2.add(c, d)));
+      f.set(a, joined(joined(a, b), joined(c, d)));
       const lanes = [0, 1].map((lane) => f64x2.extract_lane(a, lane));
-      const total = f.local('f64', f64.add(lanes[0], lanes[1]));
+      const total = f.local('f64', joinedOne(lanes[0], lanes[1]));
       f.while(i32.gt_s(n, i32.const(0)), () => {
-        f.set(total, f64.add(total, sum.scalar(f, promotedOne(x), p)));
+        f.set(total, joinedOne(total, sum.scalar(f, promotedOne(x), p)));
         f.increment(x, 4);
         f.increment(n, -1);
       });
@@ -154,7 +167,7 @@ export function columnSum(context: KernelContext, sum: Sum): ColumnFold {
           const p = f.local('v128', v128.load(to, MEANS + 16 * half));
           const total = f.local('v128', v128.load(to, 16 * half));
           for (const x of from) {
-            f.set(total, f64x2.add(total, sum.vector(f, promoted(x, 8 * half), p)));
+            f.set(total, sum.join.vector(total, sum.vector(f, promoted(x, 8 * half), p)));
           }
           f.do(v128.store(to, total, 16 * half));
         }
@@ -165,7 +178,8 @@ export function columnSum(context: KernelContext, sum: Sum): ColumnFold {
       f.while(i32.gt_s(columns, i32.const(0)), () => {
         const p = f.local('f64', f64.load(to, MEANS));
         const total = f.local('f64', f64.load(to));
-        for (const x of from) f.set(total, f64.add(total, sum.scalar(f, promotedOne(x), p)));
+        for (const x of from)
+          f.set(total, sum.join.scalar(total, sum.scalar(f, promotedOne(x), p)));
         f.do(f64.store(to, total));
         for (const x of from) f.increment(x, 4);
         f.increment(to, 8);

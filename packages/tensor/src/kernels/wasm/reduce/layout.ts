@@ -1,6 +1,8 @@
 /** How a reduction's input lies in memory: as rows to be folded one by one, or as columns that are folded side by side. */
-import { coalesce, type Walk } from '../../../shape.js';
-import type { Operand } from '../kernel.js';
+import { coalesce, rowMajorStrides, type Walk } from '../../../shape.js';
+import { ITEM_BITS } from '../elementwise/pack.js';
+import type { Command, LoweringContext, Operand } from '../kernel.js';
+import { copyRegion, type Region } from '../movement/copy.js';
 
 /** Strides in bytes. */
 export type ReductionLayout =
@@ -89,4 +91,30 @@ export function rowsOf(
   );
   if (walk.shape.length !== 1) return null;
   return { rows: walk.shape[0], strides: walk.strides.map(([stride]) => 4 * stride) };
+}
+
+/** The elements of x with its axes in this order. */
+export function permuted({ address, shape, strides }: Operand, order: readonly number[]): Region {
+  return { address, shape: order.map((i) => shape[i]), strides: order.map((i) => strides[i]) };
+}
+
+/** The axes that stay, then those that are folded. */
+export const axesInFront = (rank: number, axes: readonly number[]): readonly number[] => [
+  ...Array.from({ length: rank }, (_, i) => i).filter((i) => !axes.includes(i)),
+  ...axes,
+];
+
+/** A copy of x in scratch memory in which these axes are the last, without gaps; null when x has too many axes to be walked. */
+export function gathered(
+  x: Operand,
+  axes: readonly number[],
+  context: LoweringContext,
+): { readonly copy: Operand; readonly commands: readonly Command[] } | null {
+  const source = permuted(x, axesInFront(x.shape.length, axes));
+  const { shape } = source;
+  const strides = rowMajorStrides(shape);
+  const address = context.scratch(x.size << ITEM_BITS[x.dtype]);
+  const commands = copyRegion(x.dtype, source, { address, shape, strides });
+  if (commands === null) return null;
+  return { copy: { ...x, address, shape, strides, contiguous: true }, commands };
 }

@@ -1,5 +1,8 @@
-/** Reductions of float32 to sums, means, norms, variances and extremes, and to the places of extremes. */
-import { normalizeAxes, normalizeAxis } from '../../../shape.js';
+/**
+ * Reductions of float32 to sums, products, means, norms, variances and extremes, and to the places of extremes; truth values are
+ * folded as the numbers 0 and 1.
+ */
+import { normalizeAxes, rowMajorStrides } from '../../../shape.js';
 import type { Axes } from '../../../shape.js';
 import { call, type FunctionBuilder, type Local } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
@@ -17,6 +20,8 @@ import {
   type Operand,
 } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
+import { castCommands } from '../elementwise/elementwise.js';
+import { ITEM_BITS } from '../elementwise/pack.js';
 import {
   STRIP,
   STRIP_BYTES,
@@ -26,6 +31,7 @@ import {
   greatest,
   greatestAbsolute,
   meansOf,
+  plainProduct,
   plainSum,
   rowExtreme,
   rowSum,
@@ -34,7 +40,9 @@ import {
   type Extreme,
   type Sum,
 } from './folds.js';
-import { reductionLayout, rowsOf } from './layout.js';
+import { argKernels, argLowerings } from './arg.js';
+import { gathered, reductionLayout } from './layout.js';
+import { scanKernels, scanLowerings } from './scan.js';
 import { softmaxKernels, softmaxLowerings } from './softmax.js';
 import { minimum } from '../integers.js';
 
@@ -123,8 +131,10 @@ const sumRows = (name: string, sum: Sum): Kernel<typeof ROW_FIELDS & typeof SUM_
     const mean = f.local('f64');
     const add = (row: Local<'i32'>, of: Sum): void => {
       const fold = rowSum(context, of);
-      f.set(total, f64.const(0));
-      eachPiece(f, args, row, (x, size) => f.set(total, f64.add(total, call(fold, x, size, mean))));
+      f.set(total, f64.const(of.join.start));
+      eachPiece(f, args, row, (x, size) =>
+        f.set(total, of.join.scalar(total, call(fold, x, size, mean))),
+      );
     };
     eachOutput(f, args, context, (row, y) => {
       f.set(mean, f64.const(0));
@@ -188,7 +198,14 @@ const sumColumns = (name: string, sum: Sum): Kernel<typeof COLUMN_FIELDS & typeo
       const bytes = i32.mul(columns, i32.const(8));
       const add = (of: Sum): void => {
         const fold = columnSum(context, of);
-        f.do(memory.fill(scratch, i32.const(0), bytes));
+        if (of.join.start === 0) f.do(memory.fill(scratch, i32.const(0), bytes));
+        else {
+          f.set(at, scratch);
+          f.for(j, i32.const(0), columns, 1, () => {
+            f.do(f64.store(at, f64.const(of.join.start)));
+            f.increment(at, 8);
+          });
+        }
         f.set(start, x);
         f.for(block, i32.const(0), args.blocks, 1, () => {
           f.do(call(fold, start, args.n, args.rowStride, columns, scratch));
@@ -234,47 +251,10 @@ const extremeColumns = (name: string, extreme: Extreme): Kernel<typeof COLUMN_FI
     });
   });
 
-/** y[r] = the place of the greatest (or smallest) of n elements, the first of equals; a NaN comes before all. */
-const argRows = (
-  name: string,
-  notBetter: (x: Expr<'f32'>, best: Expr<'f32'>) => Expr<'i32'>,
-): Kernel<{ x: 'i32'; y: 'i32'; rows: 'i32'; rowStride: 'i32'; n: 'i32'; step: 'i32' }> =>
-  kernel(
-    name,
-    { x: 'i32', y: 'i32', rows: 'i32', rowStride: 'i32', n: 'i32', step: 'i32' },
-    (f, { x, y, rows, rowStride, n, step }, context) => {
-      const row = context.shared.once(`${name}Row`, () =>
-        context.m.function(`${name}Row`, ['i32', 'i32', 'i32'], 'i32', (g, at, count, by) => {
-          const [best, i] = [g.local('i32'), g.local('i32')];
-          const value = g.local('f32', f32.load(at));
-          const v = g.local('f32');
-          g.for(i, i32.const(1), count, 1, () => {
-            g.increment(at, by);
-            g.set(v, f32.load(at));
-            // What is not "not better" is better, or NaN.
-            g.if(i32.and(i32.eqz(notBetter(v, value)), f32.eq(value, value)), () => {
-              g.set(best, i);
-              g.set(value, v);
-            });
-          });
-          g.return(best);
-        }),
-      );
-      const { from, to } = partRange(f, rows, context);
-      f.increment(x, i32.mul(from, rowStride));
-      f.increment(y, i32.mul(from, i32.const(4)));
-      f.while(i32.lt_s(from, to), () => {
-        f.do(i32.store(y, call(row, x, n, step)));
-        f.increment(x, rowStride);
-        f.increment(y, 4);
-        f.increment(from, 1);
-      });
-    },
-  );
-
 const sums = {
   plain: [sumRows('sumRowsF32', plainSum), sumColumns('sumColumnsF32', plainSum)],
   absolute: [sumRows('sumAbsRowsF32', absoluteSum), sumColumns('sumAbsColumnsF32', absoluteSum)],
+  products: [sumRows('prodRowsF32', plainProduct), sumColumns('prodColumnsF32', plainProduct)],
   squares: [sumRows('sumSquaresRowsF32', squareSum), sumColumns('sumSquaresColumnsF32', squareSum)],
 } as const;
 const extremes = {
@@ -285,15 +265,13 @@ const extremes = {
     extremeColumns('maxAbsColumnsF32', greatestAbsolute),
   ],
 } as const;
-const argmax = argRows('argmaxF32', f32.le);
-const argmin = argRows('argminF32', f32.ge);
 
 export const reduceKernels: readonly Kernel[] = [
   ...Object.values(sums).flat(),
   ...Object.values(extremes).flat(),
-  argmax,
-  argmin,
+  ...argKernels,
   ...softmaxKernels,
+  ...scanKernels,
 ];
 
 /** From so many elements on a reduction is shared among threads. */
@@ -312,8 +290,15 @@ function reduced(
   context: LoweringContext,
 ): readonly Command[] | null {
   if (x.dtype !== 'float32' || x.size === 0) return null;
-  const layout = reductionLayout(x, normalizeAxes(name, axis, x.shape.length));
-  if (layout === null) return null;
+  const axes = normalizeAxes(name, axis, x.shape.length);
+  const layout = reductionLayout(x, axes);
+  if (layout === null) {
+    const moved = gathered(x, axes, context);
+    if (moved === null) return null;
+    const last = axes.map((_, i) => x.shape.length - axes.length + i);
+    const rest = reduced(name, moved.copy, y, last, [rows, columns], more, context);
+    return rest && [...moved.commands, ...rest];
+  }
   const { kind, ...sizes } = layout;
   const args = { ...sizes, x: x.address, y: y.address, ...more };
   const work = { parallel: x.size >= PARALLEL_FROM && y.size > 1, flops: x.size };
@@ -357,24 +342,27 @@ const extremeLowering =
   ({ inputs: [x], outputs: [y], attrs: { axis } }, context) =>
     reduced(name, x, y, axis, kernels, {}, context);
 
-const argLowering =
-  (
-    name: string,
-    k: typeof argmax,
-  ): Lowering<{ readonly axis?: number | null; readonly keepDims?: boolean }> =>
-  ({ inputs: [x], outputs: [y], attrs: { axis } }) => {
-    if (x.dtype !== 'float32' || x.size === 0) return null;
-    const to = { y: y.address, x: x.address };
-    if (axis === null || axis === undefined) {
-      if (!x.contiguous) return null;
-      return [command(k, { ...to, rows: 1, rowStride: 0, n: x.size, step: 4 })];
-    }
-    const along = normalizeAxis(name, axis, x.shape.length);
-    const found = rowsOf([x], along);
-    if (found === null) return null;
-    const sizes = { rows: found.rows, rowStride: found.strides[0] };
-    const [n, step] = [x.shape[along], 4 * x.strides[along]];
-    return [command(k, { ...to, ...sizes, n, step }, { parallel: x.size >= PARALLEL_FROM })];
+/** Whether any element is not 0, or none is: the greatest, or the least, of their truth values. */
+const truthLowering =
+  (name: string, kernels: Variant): Lowering<AxisAttrs> =>
+  ({ inputs: [x], outputs: [y], attrs: { axis } }, context) => {
+    const inScratch = (of: Operand, dtype: 'bool' | 'float32'): Operand => ({
+      ...of,
+      dtype,
+      strides: rowMajorStrides(of.shape),
+      contiguous: true,
+      address: context.scratch(of.size << ITEM_BITS[dtype]),
+    });
+    const truths = x.dtype === 'bool' ? x : inScratch(x, 'bool');
+    const numbers = inScratch(x, 'float32');
+    const folded = inScratch(y, 'float32');
+    const commands = [
+      x === truths ? [] : castCommands(x, truths, context),
+      castCommands(truths, numbers, context),
+      reduced(name, numbers, folded, axis, kernels, {}, context),
+      castCommands(folded, y, context),
+    ];
+    return commands.some((list) => list === null) ? null : commands.flatMap((list) => list ?? []);
   };
 
 const euclidean = sumLowering('norm', sums.squares, { root: true });
@@ -391,9 +379,12 @@ export const reduceLowerings: LoweringTable = {
   variance: sumLowering('variance', sums.squares, { mean: true, deviations: true }),
   std: sumLowering('std', sums.squares, { mean: true, deviations: true, root: true }),
   norm: (c, context) => norms.get(c.attrs.ord)?.(c, context) ?? null,
+  prod: sumLowering('prod', sums.products),
+  any: truthLowering('any', extremes.max),
+  all: truthLowering('all', extremes.min),
   max: extremeLowering('max', extremes.max),
   min: extremeLowering('min', extremes.min),
-  argmax: argLowering('argmax', argmax),
-  argmin: argLowering('argmin', argmin),
+  ...argLowerings,
   ...softmaxLowerings,
+  ...scanLowerings,
 };

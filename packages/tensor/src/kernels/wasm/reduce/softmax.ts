@@ -1,8 +1,8 @@
 /**
- * Softmax, its logarithm, and the cross-entropy of a softmax, along rows of float32. As in the TypeScript kernels the row's
+ * Softmax, its logarithm, the cross-entropy of a softmax, and ln Σeˣ, along rows of float32; other axes are copied into rows. As in the TypeScript kernels the row's
  * maximum is subtracted first; sums are taken in double precision.
  */
-import { normalizeAxis } from '../../../shape.js';
+import { normalizeAxes, normalizeAxis, rowMajorStrides } from '../../../shape.js';
 import {
   call,
   type FunctionBuilder,
@@ -15,13 +15,15 @@ import {
   partRange,
   command,
   kernel,
+  type Command,
   type Kernel,
   type KernelContext,
   type Lowering,
 } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { emitExp } from '../math.js';
-import { rowsOf } from './layout.js';
+import { copyRegion } from '../movement/copy.js';
+import { axesInFront, gathered, permuted, reductionLayout, rowsOf } from './layout.js';
 import { f32x4, f64x2, i32x4, ramp, shuffle32, v128 } from '../assembler/simd.js';
 
 type Vector = Expr<'v128'>;
@@ -280,29 +282,84 @@ const softmaxCrossEntropy = kernel(
   },
 );
 
-export const softmaxKernels: readonly Kernel[] = [softmax, logSoftmax, softmaxCrossEntropy];
+/** most + ln Σe^(x − most); the greatest itself where it is infinite or NaN. */
+const logSumExp = kernel('logSumExpF32', ROWS, (f, { x, y, rows, rowStride, n }, context) => {
+  const { from, to } = partRange(f, rows, context);
+  f.increment(x, i32.mul(from, rowStride));
+  f.increment(y, i32.mul(from, i32.const(4)));
+  const row = rowOf(f, n);
+  f.while(i32.lt_s(from, to), () => {
+    const most = emitMaximum(f, row, x);
+    const value = f.local('f32', f32x4.extract_lane(most, 0));
+    f.if(f32.lt(f32.abs(value), f32.const(Infinity)), () => {
+      const log = call(logarithm(context), emitSumExp(f, context, row, x, most, null));
+      f.set(value, f32.demote_f64(f64.add(f64.promote_f32(value), log)));
+    });
+    f.do(f32.store(y, value));
+    f.increment(x, rowStride);
+    f.increment(y, 4);
+    f.increment(from, 1);
+  });
+});
+
+export const softmaxKernels: readonly Kernel[] = [
+  softmax,
+  logSoftmax,
+  softmaxCrossEntropy,
+  logSumExp,
+];
 
 /** From so many elements on rows are shared among threads: an exponential takes some nanoseconds. */
 const PARALLEL_FROM = 16384;
 
-/** Along the last axis, whose elements are neighbours. */
+/** Along any axis; where its elements are not neighbours they are copied into rows, and the result is copied back. */
 const rowsLowering =
   (name: string, k: typeof softmax): Lowering<{ readonly axis?: number }> =>
-  ({ inputs: [x], outputs: [y], attrs: { axis = -1 } }) => {
-    const last = x.shape.length - 1;
+  ({ inputs: [x], outputs: [y], attrs: { axis = -1 } }, context) => {
     if (x.dtype !== 'float32' || x.size === 0) return null;
-    if (normalizeAxis(name, axis, x.shape.length) !== last) return null;
-    const lines = rowsOf([x], last);
-    const n = x.shape[last];
-    if (lines === null || (x.strides[last] !== 1 && n > 1)) return null;
-    const { rows, strides } = lines;
-    const args = { x: x.address, y: y.address, rows, rowStride: strides[0], n };
-    return [command(k, args, { parallel: x.size >= PARALLEL_FROM && rows > 1, flops: 4 * x.size })];
+    const rank = x.shape.length;
+    const along = normalizeAxis(name, axis, rank);
+    const n = x.shape[along];
+    const onRows = (
+      from: number,
+      to: number,
+      { rows, strides }: NonNullable<ReturnType<typeof rowsOf>>,
+    ): Command => {
+      const args = { x: from, y: to, rows, rowStride: strides[0], n };
+      return command(k, args, { parallel: x.size >= PARALLEL_FROM && rows > 1, flops: 4 * x.size });
+    };
+    const lines = rowsOf([x], along);
+    const inRows = along === rank - 1 && (x.strides[along] === 1 || n === 1);
+    if (inRows && lines !== null) return [onRows(x.address, y.address, lines)];
+    const moved = gathered(x, [along], context);
+    if (moved === null) return null;
+    const { copy, commands } = moved;
+    const { shape } = copy;
+    const result = { address: context.scratch(4 * x.size), shape, strides: rowMajorStrides(shape) };
+    const back = copyRegion('float32', result, permuted(y, axesInFront(rank, [along])));
+    if (back === null) return null;
+    const rows = { rows: x.size / n, strides: [4 * n] };
+    return [...commands, onRows(copy.address, result.address, rows), ...back];
   };
 
 export const softmaxLowerings: LoweringTable = {
   softmax: rowsLowering('softmax', softmax),
   logSoftmax: rowsLowering('logSoftmax', logSoftmax),
+  logSumExp: ({ inputs: [x], outputs: [y], attrs }, context) => {
+    if (x.dtype !== 'float32' || x.size === 0) return null;
+    const axes = normalizeAxes('logSumExp', attrs.axis, x.shape.length);
+    const layout = reductionLayout(x, axes);
+    const work = { parallel: x.size >= PARALLEL_FROM && y.size > 1, flops: 4 * x.size };
+    if (layout?.kind === 'rows' && layout.blocks === 1) {
+      const { rows, rowStride, n } = layout;
+      return [command(logSumExp, { x: x.address, y: y.address, rows, rowStride, n }, work)];
+    }
+    const moved = gathered(x, axes, context);
+    if (moved === null) return null;
+    const [rows, n] = [y.size, x.size / y.size];
+    const args = { x: moved.copy.address, y: y.address, rows, rowStride: 4 * n, n };
+    return [...moved.commands, command(logSumExp, args, work)];
+  },
   softmaxCrossEntropy: ({ inputs: [z, t], outputs: [y] }) => {
     const last = z.shape.length - 1;
     const n = z.shape[last];
