@@ -94,7 +94,7 @@ function runConsumers(folder: string): void {
 }
 
 /**
- * Bundles for browsers and runs the result where there is nothing of Node and where, as under a strict
+ * Bundles for browsers, with short names, and runs the result where there is nothing of Node and where, as under a strict
  * Content-Security-Policy, no code can be made from strings.
  */
 async function runInBrowser(folder: string): Promise<void> {
@@ -105,6 +105,7 @@ async function runInBrowser(folder: string): Promise<void> {
       format: 'iife',
       globalName: 'consumer',
       platform: 'browser',
+      minify: true,
       write: false,
       logLevel: 'silent',
       logOverride: { 'empty-import-meta': 'silent' },

@@ -15,8 +15,13 @@ export async function main() {
   expect(grad(grad((y) => y.pow(3)))(2).item() === 12, 'a second derivative');
   expect(toCategorical([1]).size === 2, 'one-hot rows');
 
+  // Bundlers shorten the names of classes.
+  expect(nameOfError(() => ops.matmul(x, x)) === 'ShapeError', "an error's name");
+
   const { x: xs, y: ys } = line();
   const model = new Sequential([new Dense(1, { inputShape: [1] })]);
+  expect(model.layers[0].name === 'dense', "a layer's name");
+  expect(model.summary(() => {}).includes('dense (Dense)'), "a layer's class");
   model.compile({ loss: 'mse', optimizer: 'sgd' });
   await model.fit(xs, ys, { epochs: 100, verbose: 0 });
   const [slope, intercept] = model.getWeights().map((weight) => weight.item());
@@ -31,6 +36,15 @@ function refusesCodeFromStrings() {
     return new Function('return 1')() !== 1;
   } catch {
     return true;
+  }
+}
+
+function nameOfError(call) {
+  try {
+    call();
+    return null;
+  } catch (error) {
+    return error.name;
   }
 }
 

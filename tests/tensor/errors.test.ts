@@ -16,6 +16,8 @@ import {
   zeros,
   type Tensor,
 } from '@tapegrad/tensor';
+import * as plots from '@tapegrad/plots';
+import * as tapegrad from 'tapegrad';
 import { thrownBy } from '../support/errors.js';
 
 const ints = (...values: number[]): Tensor => tensor(values, 'int32');
@@ -405,6 +407,18 @@ test('the classes have one base and their own names', () => {
     expect(error).toBeInstanceOf(TapegradError);
     expect(error).toBeInstanceOf(Error);
     expect([error.name, error.message, String(error)]).toEqual([type.name, 'text', `${type.name}: text`]); // prettier-ignore
+  }
+});
+
+test('the classes do not count on the names that bundlers leave them', () => {
+  const classes = Object.entries<unknown>({ ...tapegrad, ...plots }).filter(
+    ([, value]) => typeof value === 'function' && Object.prototype.isPrototypeOf.call(Error, value),
+  );
+  expect(classes.length).toBeGreaterThan(10);
+  for (const [name, type] of classes) {
+    // A field, which bundlers do not touch, can be listed; the name that each class has by itself cannot.
+    const field = Object.getOwnPropertyDescriptor(type, 'name');
+    expect([field?.value, field?.enumerable]).toEqual([name, true]);
   }
 });
 

@@ -1,10 +1,14 @@
 import { TapegradError } from '@tapegrad/tensor';
 
 /** A data file is missing, damaged, or not the file it should be. */
-export class DatasetError extends TapegradError {}
+export class DatasetError extends TapegradError {
+  static override readonly name: string = 'DatasetError';
+}
 
 /** The bytes are no well-formed IDX file (or no well-formed gzip file that should hold one). */
-export class IdxError extends DatasetError {}
+export class IdxError extends DatasetError {
+  static override readonly name: string = 'IdxError';
+}
 
 /** What went wrong with one address. */
 export interface DownloadFailure {
@@ -14,6 +18,7 @@ export interface DownloadFailure {
 
 /** Every mirror failed; the message and `failures` say why, in the order in which they were tried. */
 export class DownloadError extends DatasetError {
+  static override readonly name: string = 'DownloadError';
   readonly failures: readonly DownloadFailure[];
 
   constructor(message: string, failures: readonly DownloadFailure[]) {

@@ -22,6 +22,7 @@ import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
 import { ConfigWriter } from './saving/config.js';
+import { classNameOf } from './saving/layer-classes.js';
 import { placeholder } from './saving/loading.js';
 import type { Config } from './saving/plain.js';
 import { SymbolicTensor } from './symbolic.js';
@@ -125,7 +126,7 @@ export abstract class Layer {
   constructor(options: LayerOptions = {}) {
     const { name, trainable = true, dtype = 'float32', inputShape, batchInputShape } = options;
     this.givenOptions = options;
-    this.name = name ?? automaticName(new.target.name);
+    this.name = name ?? automaticName(classNameOf(new.target));
     if (dtype !== 'float32' && dtype !== 'float64') {
       throw new ValueError(`${this.name}: weights are float32 or float64; got dtype '${dtype}'.`);
     }

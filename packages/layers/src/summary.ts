@@ -3,6 +3,7 @@ import { ShapeError, formatShape } from '@tapegrad/tensor';
 import { inColumns } from './columns.js';
 import type { BatchShape, Layer } from './layer.js';
 import type { ModelFlow } from './flow.js';
+import { classNameOf } from './saving/layer-classes.js';
 
 /** What a summary needs of a model. */
 interface Summarized extends Layer {
@@ -25,7 +26,7 @@ export function summaryOf(model: Summarized): string {
   for (const { layer, to } of steps) {
     const parameters = seen.has(layer) ? 'shared' : grouped(layer.countParams());
     table.push([
-      `${layer.name} (${layer.constructor.name})`,
+      `${layer.name} (${classNameOf(layer.constructor)})`,
       to.map((place) => formatShape(shapes[place])).join(', '),
       parameters,
     ]);

@@ -1,5 +1,9 @@
-/** Base class of every error that tapegrad throws on purpose. */
+/**
+ * Base class of every error that tapegrad throws on purpose. Each class says its name, since bundlers shorten those of classes.
+ */
 export class TapegradError extends Error {
+  static override readonly name: string = 'TapegradError';
+
   constructor(message: string) {
     super(message);
     this.name = new.target.name;
@@ -7,22 +11,34 @@ export class TapegradError extends Error {
 }
 
 /** Shapes that do not fit together, or an axis that does not exist. */
-export class ShapeError extends TapegradError {}
+export class ShapeError extends TapegradError {
+  static override readonly name: string = 'ShapeError';
+}
 
 /** A dtype that an op does not take. */
-export class DTypeError extends TapegradError {}
+export class DTypeError extends TapegradError {
+  static override readonly name: string = 'DTypeError';
+}
 
 /** A value outside what is allowed. */
-export class ValueError extends TapegradError {}
+export class ValueError extends TapegradError {
+  static override readonly name: string = 'ValueError';
+}
 
 /** A worker thread failed in the middle of a step, or did not come to the end of its part. The step is not finished. */
-export class WorkerError extends TapegradError {}
+export class WorkerError extends TapegradError {
+  static override readonly name: string = 'WorkerError';
+}
 
 /** An index outside the tensor. */
-export class IndexError extends TapegradError {}
+export class IndexError extends TapegradError {
+  static override readonly name: string = 'IndexError';
+}
 
 /** Bytes that are no well-formed file of the format that they should be in, or that hold what cannot be read. */
-export class FormatError extends TapegradError {}
+export class FormatError extends TapegradError {
+  static override readonly name: string = 'FormatError';
+}
 
 /** `[2, 3]`, the form in which every message prints a shape. */
 export function formatShape(shape: readonly (number | null)[]): string {
@@ -37,4 +53,6 @@ export function formatChoices(choices: readonly string[]): string {
 }
 
 /** A value that a recorded step cannot tell while it is recorded. */
-export class RecordingError extends TapegradError {}
+export class RecordingError extends TapegradError {
+  static override readonly name: string = 'RecordingError';
+}

@@ -65,6 +65,11 @@ export function addLayerClass(entry: LayerEntry): void {
   byClass.set(entry.Class, entry);
 }
 
+/** The name that a class was registered by, which bundlers do not shorten; else its own. */
+export function classNameOf(Class: { readonly name: string }): string {
+  return byClass.get(Class)?.name ?? Class.name;
+}
+
 /** @throws ValueError for a layer whose class is not registered */
 export function entryOf(layer: Layer): LayerEntry {
   const entry = byClass.get(layer.constructor);

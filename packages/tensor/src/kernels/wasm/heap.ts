@@ -26,7 +26,9 @@ export interface Block {
 }
 
 /** More memory was asked for than WebAssembly has. */
-export class OutOfMemoryError extends ValueError {}
+export class OutOfMemoryError extends ValueError {
+  static override readonly name: string = 'OutOfMemoryError';
+}
 
 /** A first-fit allocator on a growing memory. */
 export class Heap {

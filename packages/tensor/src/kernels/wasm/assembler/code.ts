@@ -23,7 +23,7 @@ export const TYPE_BYTES: Readonly<Record<ValType, number>> = {
 
 /** A fault in a kernel's emitter: never the user's. */
 export class AssemblerError extends TapegradError {
-  override readonly name: string = 'AssemblerError';
+  static override readonly name: string = 'AssemblerError';
 }
 
 /** A piece of code that leaves a value of type T on the stack (or nothing). It may be emitted several times. */
