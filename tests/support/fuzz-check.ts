@@ -42,8 +42,8 @@ const NEAREST: Allowed = { relative: 4, absolute: 2 ** -100 };
 const SUM: Allowed = { relative: 8, absolute: 1, summed: 16 };
 /** Sums of products in float32, some hundred of them in a row. */
 const PRODUCT: Allowed = { relative: 8, absolute: 1, summed: 64 };
-/** Whole sequences: some hundred steps, each of which goes on with what the one before has rounded. */
-const SEQUENCE: Allowed = { relative: 256, absolute: 256, summed: 64 };
+/** Whole sequences: some hundred steps, each of which goes on with what the one before has rounded; weights above 1 make that grow. */
+const SEQUENCE: Allowed = { relative: 256, absolute: 1024, summed: 64 };
 
 /** What is not here must be equal to the bit. */
 const GROUPS: readonly (readonly [Allowed, string])[] = [

@@ -112,9 +112,7 @@ export const makers: Readonly<Record<string, Maker>> = {
   clip: (g) => void g.add('clip', [some(g, () => true)], { min: -1, max: coin(g) ? 1 : undefined }),
   cast: (g) => {
     const x = some(g, () => true);
-    const finite = [...g.value(x).toTypedArray()].every((v) => Number.isFinite(v));
-    // Into int32 go numbers that it holds.
-    const dtype = g.numbers.pick(finite && !g.special ? (['float32', 'float64', 'int32', 'bool'] as const) : (['float32', 'float64', 'bool'] as const)); // prettier-ignore
+    const dtype = g.numbers.pick(['float32', 'float64', 'int32', 'bool'] as const);
     g.add('cast', [x], { dtype });
   },
   where: (g) => {
@@ -246,7 +244,8 @@ export const makers: Readonly<Record<string, Maker>> = {
   pad: (g) => {
     const x = some(g, () => true);
     const paddings = g.value(x).shape.map(() => [g.numbers.integer(0, 2), g.numbers.integer(0, 1)]);
-    g.add('pad', [x], { paddings, constantValue: 1 });
+    const mode = g.numbers.pick(['constant', 'constant', 'reflect'] as const);
+    g.add('pad', [x], { paddings, mode, constantValue: g.numbers.pick([0, 1]) });
   },
   tile: (g) => {
     const x = some(g, () => true);
@@ -254,7 +253,10 @@ export const makers: Readonly<Record<string, Maker>> = {
   },
   repeat: (g) => {
     const x = some(g, (v) => v.rank > 0, 2);
-    g.add('repeat', [x], { repeats: g.numbers.integer(0, 3), axis: axisOf(g, g.value(x)) });
+    const axis = axisOf(g, g.value(x));
+    const count = (): number => g.numbers.integer(0, 3);
+    const each = Array.from({ length: g.value(x).shape.at(axis) ?? 0 }, count);
+    g.add('repeat', [x], { repeats: coin(g) ? count() : each, axis });
   },
   gather: (g) => {
     const x = some(g, (v) => v.rank > 0, 2);

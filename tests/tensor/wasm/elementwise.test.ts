@@ -64,6 +64,8 @@ const DTYPES = ['bool', 'int32', 'float32', 'float64'] as const;
 const CASES: readonly Case[] = [
   ...unary(['neg', 'abs', 'relu'], NUMBERS),
   ...unary(EXACT_UNARY as OpName[], FLOATS),
+  ...unary(['square', 'relu6', 'floor', 'ceil', 'round', 'sign'], ['int32']),
+  { op: 'clip', dtypes: ['int32'], attrs: { min: -2.5, max: 3 }, tolerance: 0 },
   ...unary(['rsqrt', 'softsign', 'hardSigmoid'], FLOATS, 2e-7),
   ...unary(FUNCTIONS as OpName[], ['float32'], 5e-7),
   ...unary(['selu', 'erf'], ['float32'], 5e-7),
@@ -80,19 +82,19 @@ const CASES: readonly Case[] = [
   { op: 'elu', dtypes: ['float32'], attrs: { alpha: 1.5 }, tolerance: 5e-7 },
   { op: 'gelu', dtypes: ['float32'], attrs: { approximate: true }, tolerance: 2e-6 },
   ...binary(['add', 'sub', 'maximum', 'minimum'], NUMBERS),
-  ...binary(['mul', 'div', 'reluGrad'], FLOATS),
+  ...binary(['mul', 'reluGrad'], NUMBERS),
+  ...binary(['div'], FLOATS),
+  ...binary(['mod'], ['float32', 'int32']),
   ...binary(['squaredDifference'], FLOATS, 3e-7),
+  ...binary(['squaredDifference'], ['int32']),
   ...binary(['sigmoidCrossEntropy'], ['float32'], 5e-7),
   ...binary(['pow', 'atan2'], ['float32'], 1.2e-7),
   ...binary(COMPARISONS as OpName[], NUMBERS),
   ...binary(['equal', 'notEqual', 'logicalAnd', 'logicalOr'], ['bool']),
   ...NUMBERS.map((dtype): Case => ({ op: 'where', dtypes: ['bool', dtype, dtype], tolerance: 0 })),
   ...DTYPES.flatMap((from) =>
-    DTYPES.filter(
-      (to) => to === 'bool' || to === from || DTYPES.indexOf(to) > DTYPES.indexOf(from),
-    ).map((to): Case => ({ op: 'cast', dtypes: [from], attrs: { dtype: to }, tolerance: 0 })),
+    DTYPES.map((to): Case => ({ op: 'cast', dtypes: [from], attrs: { dtype: to }, tolerance: 0 })),
   ),
-  { op: 'cast', dtypes: ['float64'], attrs: { dtype: 'float32' }, tolerance: 0 },
 ];
 
 const title = ({ op, dtypes, attrs = {} }: Case): string =>
@@ -246,9 +248,52 @@ test('more axes than can be walked are left to TypeScript', () => {
 
 test('dtypes without a kernel are left to TypeScript', () => {
   const doubles = filled([4], 'float64', 2);
-  expect(onHeap(machine, 'exp', [doubles])).toBeNull();
-  expect(onHeap(machine, 'cast', [doubles], { dtype: 'int32' })).toBeNull();
-  expect(onHeap(machine, 'mul', [filled([4], 'int32', 2), filled([4], 'int32', 2)])).toBeNull();
+  expect(onHeap(machine, 'atan2', [doubles, doubles])).toBeNull();
+  expect(onHeap(machine, 'pow', [filled([4], 'int32', 2), filled([4], 'int32', 2)])).toBeNull();
+});
+
+/** Float32 of any bits: they are of all sizes, and some are NaN. */
+const anyBits = (count: number, seed: number): number[] => [
+  ...new Float32Array(Uint32Array.from({ length: count }, (_, i) => (i * 2654435761 + seed) >>> 0).buffer), // prettier-ignore
+];
+
+test('int32 wraps around as in typed arrays', () => {
+  const [a, b] = [1, 77].map((seed) =>
+    tensor(
+      Array.from({ length: 3001 }, (_, i) => (i * 2654435761 * seed + seed) | 0),
+      'int32',
+    ),
+  );
+  const edges = tensor([2 ** 31 - 1, -(2 ** 31), -1, 65536, -65536, 0], 'int32');
+  const exact = { dtypes: ['int32', 'int32'], tolerance: 0 } as const;
+  for (const op of ['mul', 'mod', 'squaredDifference'] as const) {
+    check({ op, ...exact }, [a, b]);
+    check({ op, ...exact }, [edges.reshape([6, 1]), edges]);
+  }
+  check({ op: 'square', dtypes: ['int32'], tolerance: 0 }, [a]);
+  const attrs = { dtype: 'int32' };
+  check({ op: 'cast', dtypes: ['float32'], attrs, tolerance: 0 }, [tensor(anyBits(20_000, 5))]);
+  const near = [0.5, 1, 1.5, 2 ** 20].flatMap((d) =>
+    [31, 32, 33, 53, 63, 84, 85].flatMap((k) => [
+      2 ** k - d,
+      2 ** k + d,
+      -(2 ** k) - d,
+      d - 2 ** k,
+    ]),
+  );
+  const doubles = tensor([...near, 2 ** 31 + 2 ** 32, NaN, Infinity, -Infinity, -0.5], 'float64');
+  check({ op: 'cast', dtypes: ['float64'], attrs, tolerance: 0 }, [doubles]);
+});
+
+test('remainders are exact, however large the quotient is', () => {
+  const mod = { op: 'mod', dtypes: ['float32', 'float32'], tolerance: 0 } as const;
+  check(mod, [tensor(anyBits(20_000, 5)), tensor(anyBits(20_000, 12345))]);
+  const close = filled([500], 'float32', 3);
+  check(mod, [close.mul(1e9), close.flip()]);
+  // Multiples of the divisor, and what is next to them.
+  const k = tensor(Array.from({ length: 300 }, (_, i) => i * 20011));
+  check(mod, [k.mul(0.75), tensor(0.75)]);
+  check(mod, [k.mul(3).add(1), tensor(-3)]);
 });
 
 const fused = detectFeatures()?.relaxed === true ? test : test.skip;

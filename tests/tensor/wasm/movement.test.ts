@@ -116,6 +116,36 @@ describe.each(DTYPES)('%s', (dtype) => {
     check('embed', [numbered([0, 2], dtype)], { shape: [3, 4], start: [0, 0], step: [1, 1] });
   });
 
+  test('pad with a value, and with reflections', () => {
+    const x = numbered([3, 4, 5], dtype);
+    const one: readonly (readonly [number, number])[] = [
+      [1, 2],
+      [3, 1],
+      [0, 4],
+    ];
+    for (const y of [x, ops.transpose(x, [0, 2, 1])]) {
+      const paddings = y === x ? one : [one[0], one[2], one[1]];
+      check('pad', [y], { paddings, constantValue: 1 });
+      check('pad', [y], { paddings, mode: 'reflect', constantValue: 1 });
+    }
+    check('pad', [x.slice({ begin: [1, 1, 1], size: [1, 1, 1] })], {
+      paddings: [
+        [0, 1],
+        [1, 1],
+        [1, 3],
+      ],
+      constantValue: 1,
+    });
+    check('pad', [numbered([4], dtype)], { paddings: [[3, 3]], mode: 'reflect' });
+  });
+
+  test('repeat by a number for each', () => {
+    const x = numbered([3, 4, 2], dtype);
+    check('repeat', [x], { repeats: [2, 0, 3], axis: 0 });
+    check('repeat', [x], { repeats: [1, 0, 0, 2], axis: 1 });
+    check('repeat', [ops.transpose(x)], { repeats: [0, 5], axis: -3 });
+  });
+
   test('assign, also of a view of the target itself', () => {
     for (const value of [numbered([6, 6], dtype, 7), ops.transpose(numbered([6, 6], dtype, 7))]) {
       const target = numbered([6, 6], dtype);
@@ -148,24 +178,11 @@ test('large copies are the same in any number of parts', () => {
 
 test('what does not fit is left to TypeScript', () => {
   const x = numbered([2, 3]);
-  const reflect = {
-    paddings: [
-      [1, 1],
-      [0, 0],
-    ],
-    mode: 'reflect',
-  };
-  expect(onHeap(machine, 'pad', [x], reflect)).toBeNull();
-  expect(
-    onHeap(machine, 'pad', [x], {
-      paddings: [
-        [1, 1],
-        [0, 0],
-      ],
-      constantValue: 2,
-    }),
-  ).toBeNull();
-  expect(onHeap(machine, 'repeat', [x], { repeats: [1, 2] })).toBeNull();
+  // Each position and each number would be a copy.
+  const wide = { paddings: [[40, 40]], mode: 'reflect' };
+  expect(onHeap(machine, 'pad', [numbered([50])], wide)).toBeNull();
+  const repeats = Array.from({ length: 70 }, () => 2);
+  expect(onHeap(machine, 'repeat', [numbered([70])], { repeats })).toBeNull();
   expect(onHeap(machine, 'assign', [x, ops.cast(x, 'int32')])).toBeNull();
   expect(onHeap(machine, 'copy', [ops.transpose(numbered([2, 2, 2, 2, 2, 2]))])).toBeNull();
 });

@@ -1,6 +1,6 @@
 /**
  * The element-wise ops: a kernel for each op and dtype from the formulas of table.ts. What has no kernel here (functions of
- * float64, int32 products, int32 from floats) runs in TypeScript.
+ * float64, powers of int32) runs in TypeScript.
  */
 import type { DType } from '../../../dtype.js';
 import type { Command, Kernel, Lowering, LoweringContext, Operand } from '../kernel.js';
@@ -10,6 +10,7 @@ import { blockKernel, narrowMask, widenBytes, widenMask } from './lanes.js';
 import type { BlockFormula, Vector } from './lanes.js';
 import * as table from './table.js';
 import { elementCommand, type ElementKernel } from './walk.js';
+import { intsInDoubles, toInts } from './whole.js';
 import { emitPowByOne } from '../math-power.js';
 import { copyRegion } from '../movement/copy.js';
 import { f32x4, f64x2, i32x4, i8x16, shuffle32, v128 } from '../assembler/simd.js';
@@ -128,6 +129,16 @@ const intEntries = [
   ...Object.entries(table.INT_BINARY).map(([op, formula]) =>
     entry(op, ['int32', 'int32'], 'int32', WIDE, paired(formula)),
   ),
+  ...table.INT_UNARY_BY_DOUBLES.map((op) =>
+    entry(op, ['int32'], 'int32', 4, ([[x]], c) => [
+      intsInDoubles(c.f, [x], (half) => table.FLOAT_UNARY[op](half, f64x2, c)),
+    ]),
+  ),
+  ...Object.entries(table.INT_BINARY_BY_DOUBLES).map(([op, formula]) =>
+    entry(op, ['int32', 'int32'], 'int32', 4, ([[a], [b]], { f }) => [
+      intsInDoubles(f, [a, b], (x, y) => formula(x, y, f64x2, f)),
+    ]),
+  ),
   ...Object.entries(table.INT_COMPARISONS).map(([op, formula]) =>
     entry(op, ['int32', 'int32'], 'bool', WIDE, truth(paired(formula), 2)),
   ),
@@ -164,6 +175,10 @@ const castEntries = [
       return shuffle32(low, high, [0, 1, 4, 5]);
     }),
   ),
+  entry('cast', ['float32'], 'int32', 4, ([[x]], { f }) => [
+    toInts(f, f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(upper(x))),
+  ]),
+  entry('cast', ['float64'], 'int32', 4, ([[low, high]], { f }) => [toInts(f, low, high)]),
   entry('cast', ['int32'], 'float32', WIDE, mapped(f32x4.convert_i32x4_s)),
   entry('cast', ['int32'], 'float64', WIDE, widened(f64x2.convert_low_i32x4_s)),
   entry('cast', ['bool'], 'int32', WIDE, ([[x]], { f }) => widenBytes(f, x)),

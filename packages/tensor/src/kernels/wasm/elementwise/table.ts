@@ -20,6 +20,7 @@ import {
   sigmoidF32x4,
   type EmitF32x4,
 } from '../math.js';
+import { inDoubles } from '../math-doubles.js';
 import { emitCosh, emitPow, emitSinh } from '../math-power.js';
 import {
   emitAcos,
@@ -32,6 +33,7 @@ import {
   type MathContext,
 } from '../math-trigonometry.js';
 import type { FormulaContext, Vector } from './lanes.js';
+import { emitModulo } from './whole.js';
 import { i32 } from '../assembler/instructions.js';
 import { f32x4, i32x4, i8x16, v128, type f64x2 } from '../assembler/simd.js';
 
@@ -143,6 +145,7 @@ export const FLOAT_BINARY = {
 export const FLOAT32_BINARY = {
   pow: (a, b, context) => emitPow(context, a, b),
   atan2: (a, b, context) => emitAtan2(context, a, b),
+  mod: (a, b, { f }) => inDoubles(f, [a, b], (x, y) => emitModulo(f, x, y)),
   /** max(a, 0) − a·b + ln(1 + e^−|a|); the last term is softplus(−|a|). */
   sigmoidCrossEntropy: (a, b, { m, shared }) => {
     const small = call(softplusF32x4(m, shared), f32x4.neg(f32x4.abs(a)));
@@ -166,7 +169,7 @@ export const FLOAT_TESTS = {
   logicalNot: (x, lanes) => lanes.eq(x, v128.zero()),
 } satisfies Record<string, Unary>;
 
-/** Without products: the TypeScript kernels compute these in float64, which rounds what is above 2⁵³. */
+/** What int32 has instructions for. */
 export const INT_UNARY = {
   neg: (x) => i32x4.neg(x),
   abs: (x) => i32x4.abs(x),
@@ -179,6 +182,24 @@ export const INT_BINARY = {
   maximum: (a, b) => i32x4.max_s(a, b),
   minimum: (a, b) => i32x4.min_s(a, b),
 } satisfies Record<string, IntBinary>;
+
+/** The formulas of float64 that int32 is computed by: TypeScript rounds what is above 2⁵³, so must these. */
+export const INT_UNARY_BY_DOUBLES = [
+  'square',
+  'relu6',
+  'floor',
+  'ceil',
+  'round',
+  'sign',
+  'clip',
+] as const satisfies readonly (keyof typeof FLOAT_UNARY)[];
+
+export const INT_BINARY_BY_DOUBLES = {
+  mul: FLOAT_BINARY.mul,
+  squaredDifference: FLOAT_BINARY.squaredDifference,
+  reluGrad: FLOAT_BINARY.reluGrad,
+  mod: (a, b, _, f) => emitModulo(f, a, b),
+} satisfies Record<string, Binary>;
 
 /** Masks. */
 export const INT_COMPARISONS = {

@@ -3,7 +3,7 @@
  * both sides can walk in one step are merged; the innermost axis is a loop of its own kind (both sides dense, the source one
  * number, or any steps), and where the source is dense along the second axis instead, blocks are transposed in registers.
  */
-import type { DType } from '../../../dtype.js';
+import { ARRAY_TYPES, type DType } from '../../../dtype.js';
 import { coalesce } from '../../../shape.js';
 import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
@@ -17,7 +17,7 @@ import {
   type Kernel,
   type SharedFunctions,
 } from '../kernel.js';
-import { shuffle32, v128 } from '../assembler/simd.js';
+import { i32x4, shuffle32, v128 } from '../assembler/simd.js';
 
 /** Where elements are, or are to be put; strides in elements. */
 export interface Region {
@@ -34,6 +34,29 @@ const copyBytes = kernel('copyDense', { to: 'i32', from: 'i32', bytes: 'i32' }, 
 const clearBytes = kernel('clear', { to: 'i32', bytes: 'i32' }, (f, { to, bytes }) => {
   f.do(memory.fill(to, i32.const(0), bytes));
 });
+
+/** The same 8 bytes, given as two words, again and again: elements of one value. Their number need not be a multiple of 8. */
+const fillBytes = kernel(
+  'fill',
+  { to: 'i32', bytes: 'i32', low: 'i32', high: 'i32' },
+  (f, { to, bytes, low, high }) => {
+    const two = i32x4.replace_lane(i32x4.splat(low), 1, high);
+    const four = f.local('v128', i32x4.replace_lane(two, 3, high));
+    const next = (size: number, store: () => void): void =>
+      f.while(i32.ge_s(bytes, i32.const(size)), () => {
+        store();
+        f.increment(to, size);
+        f.increment(bytes, -size);
+      });
+    next(16, () => f.do(v128.store(to, four)));
+    const word = f.local('i32', low);
+    next(4, () => {
+      f.do(i32.store(to, word));
+      f.set(word, i32.xor(i32.xor(low, high), word));
+    });
+    next(1, () => f.do(i32.store8(to, word)));
+  },
+);
 
 /** Sizes and steps (in bytes) of the axes, the innermost first; the last one is divided among threads. */
 const AXES = {
@@ -198,6 +221,7 @@ const transpose = copyKernel('transposePlanes4', transposeFunction);
 export const copyKernels: readonly Kernel[] = [
   copyBytes,
   clearBytes,
+  fillBytes,
   ...Object.values(rowKernels),
   transpose,
 ];
@@ -255,3 +279,12 @@ export function copyRegion(
 
 /** Zeroes so many bytes. */
 export const clear = (to: number, bytes: number): Command => command(clearBytes, { to, bytes });
+
+/** Fills a place for so many elements with one value. */
+export function fill(to: number, dtype: DType, size: number, value: number): Command {
+  const bytes = size << ITEM_BITS[dtype];
+  if (value === 0) return clear(to, bytes);
+  const pattern = new ARRAY_TYPES[dtype](8).fill(value);
+  const [low, high] = new Int32Array(pattern.buffer);
+  return command(fillBytes, { to, bytes, low, high });
+}
