@@ -192,47 +192,49 @@ const TINY = 2 ** -300;
 /**
  * The angle of the point (x, y) for float64 lanes that came from float32 or are of their size. With least and most of |x| and |y|,
  * a = least/most is brought below tan π/8 by atan a = π/4 + atan((least − most)/(least + most)); the octant is put back after that.
+ *
+ * @param right whether x is known to be above −0
  */
-function angleOf({ f, m }: MathContext, y: Local<'v128'>, x: Local<'v128'>): Vector {
-  // Infinities become numbers whose quotient is 1, and 0/0 is 0; min and max keep NaN.
+function angleOf(
+  { f, m }: Pick<MathContext, 'f' | 'm'>,
+  y: Local<'v128'>,
+  x: Local<'v128'>,
+  right = false,
+): Vector {
+  // Infinities become numbers whose quotient is 1, and 0/0 is 0. What NaN gives is put right at the end.
   const finite = (v: Local<'v128'>): Local<'v128'> =>
-    f.local('v128', f64x2.min(f64x2.abs(v), f64x2.const(HUGE)));
+    f.local('v128', f64x2.pmin(f64x2.abs(v), f64x2.const(HUGE)));
   const [ay, ax] = [finite(y), finite(x)];
-  const least = f.local('v128', f64x2.min(ay, ax));
-  const most = f.local('v128', f64x2.max(f64x2.max(ay, ax), f64x2.const(TINY)));
+  const least = f.local('v128', f64x2.pmin(ay, ax));
+  const most = f.local('v128', f64x2.pmax(f64x2.pmax(ay, ax), f64x2.const(TINY)));
   const high = f.local('v128', f64x2.gt(least, f64x2.mul(most, f64x2.const(Math.SQRT2 - 1))));
-  const t = f.local(
-    'v128',
-    f64x2.div(
-      v128.bitselect(f64x2.sub(least, most), least, high),
-      v128.bitselect(f64x2.add(least, most), most, high),
-    ),
-  );
+  const numerator = v128.bitselect(f64x2.sub(least, most), least, high);
+  const denominator = v128.bitselect(f64x2.add(least, most), most, high);
+  const t = f.local('v128', f64x2.div(numerator, denominator));
   const square = f.local('v128', f64x2.mul(t, t));
-  const first = f.local(
-    'v128',
-    madd64(m, t, polynomial64(m, square, ATAN), v128.and(high, f64x2.const(Math.PI / 4))),
-  );
+  const eighth = v128.and(high, f64x2.const(Math.PI / 4));
+  const octant = f.local('v128', madd64(m, t, polynomial64(m, square, ATAN), eighth));
   // |y| > |x|: π/2 − a. Then left of the axis: π − a; the sign of −0 counts.
   const steep = f64x2.gt(ay, ax);
-  const quarter = f.local(
-    'v128',
-    v128.bitselect(f64x2.sub(f64x2.const(Math.PI / 2), first), first, steep),
-  );
+  const beyond = f64x2.sub(f64x2.const(Math.PI / 2), octant);
+  const quadrant = f.local('v128', v128.bitselect(beyond, octant, steep));
   const left = i64x2.eq(i64x2.shr_u(x, i32.const(63)), i64x2.const(1n));
-  const half = v128.bitselect(f64x2.sub(f64x2.const(Math.PI), quarter), quarter, left);
-  return v128.xor(half, v128.and(y, f64x2.const(-0)));
+  const half = right
+    ? quadrant
+    : v128.bitselect(f64x2.sub(f64x2.const(Math.PI), quadrant), quadrant, left);
+  const none = v128.or(f64x2.ne(x, x), f64x2.ne(y, y));
+  return v128.or(v128.or(half, v128.and(y, f64x2.const(-0))), none);
 }
 
 /** The angle of the point (x, y), from −π to π. */
-export function emitAtan2(context: MathContext, y: Vector, x: Vector): Vector {
-  return inDoubles(context.f, [y, x], (a, b) => angleOf(context, a, b));
+export function emitAtan2({ f, m }: MathContext, y: Vector, x: Vector): Vector {
+  return inDoubles(f, [y, x], (a, b) => angleOf({ f, m }, a, b));
 }
 
 /** atan x, the angle of (1, x). */
-export function emitAtan(context: MathContext, x: Vector): Vector {
-  const one = context.f.local('v128', f64x2.const(1));
-  return inDoubles(context.f, [x], (half) => angleOf(context, half, one));
+export function emitAtan({ f, m }: MathContext, x: Vector): Vector {
+  const one = f.local('v128', f64x2.const(1));
+  return inDoubles(f, [x], (half) => angleOf({ f, m }, half, one, true));
 }
 
 /** √(1 − x²), NaN beyond ±1; the factors are exact. */
@@ -243,7 +245,9 @@ const otherSide = ({ f }: MathContext, x: Local<'v128'>): Local<'v128'> => {
 
 /** asin x, the angle of (√(1 − x²), x). */
 export function emitAsin(context: MathContext, x: Vector): Vector {
-  return inDoubles(context.f, [x], (half) => angleOf(context, half, otherSide(context, half)));
+  return inDoubles(context.f, [x], (half) =>
+    angleOf(context, half, otherSide(context, half), true),
+  );
 }
 
 /** acos x, the angle of (x, √(1 − x²)). */
