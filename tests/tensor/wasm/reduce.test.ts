@@ -124,6 +124,56 @@ describe.each(REDUCTIONS)('%s %j', (name, attrs) => {
   });
 });
 
+/** In float64 the order of additions shows in the last digits. */
+const DOUBLES = 1e-13;
+
+describe.each(REDUCTIONS)('%s %j of float64', (name, attrs) => {
+  test.each([
+    [[], null],
+    [[33], 0],
+    [[8203], null],
+    [[9, 64], 0],
+    [[9, 64], 1],
+    [[5, 531], 0],
+    [[3, 4, 5], 1],
+    [
+      [2, 6, 3, 5],
+      [1, 3],
+    ],
+  ])('shape %j over axes %j', (shape, axis) => {
+    const x = new Generator(2).normal(shape, { dtype: 'float64' });
+    check(name, [x], { ...attrs, axis }, DOUBLES);
+    check(name, [x.transpose()], { ...attrs, axis, keepDims: true }, DOUBLES);
+  });
+
+  test('NaN and infinities go through', () => {
+    const x = tensor(
+      [
+        [1, NaN, 2, -Infinity],
+        [1, 2, 2, Infinity],
+        [-0, 0, -0, 0],
+      ],
+      'float64',
+    );
+    for (const axis of [0, 1, null]) check(name, [x], { ...attrs, axis }, DOUBLES);
+  });
+});
+
+describe.each(['sum', 'max', 'min'] as const)('%s of int32', (name) => {
+  test.each([
+    [[33], 0],
+    [[9, 64], 0],
+    [[9, 64], 1],
+    [[3, 4, 5], 1],
+    [[70, 90], null],
+  ])('shape %j over axes %j, to the bit', (shape, axis) => {
+    const x = normal(shape).mul(1e9).cast('int32');
+    check(name, [x], { axis }, 0);
+    check(name, [x.flip()], { axis, keepDims: true }, 0);
+    check(name, [normal(shape).greater(0).cast('int32')], { axis }, 0);
+  });
+});
+
 test('results are the same in any number of parts', () => {
   const cases: readonly (readonly [readonly number[], number | number[]])[] = [
     [[300, 220], 0],
@@ -349,7 +399,8 @@ describe.each(['cumsum', 'cumprod'] as const)('%s', (name) => {
 
 test('what no kernel fits is left to TypeScript', () => {
   const x = normal([2, 3, 4, 5]);
-  expect(onHeap(machine, 'sum', [x.cast('float64')])).toBeNull();
+  expect(onHeap(machine, 'prod', [x.cast('int32')])).toBeNull();
+  expect(onHeap(machine, 'logSumExp', [x.cast('float64')])).toBeNull();
   expect(onHeap(machine, 'sum', [zeros([0, 3])], { axis: 0 })).toBeNull();
   // More axes than a copy can walk, in an order in which none are neighbours.
   const six = normal([2, 2, 2, 2, 2, 2]).transpose([1, 3, 5, 0, 2, 4]);

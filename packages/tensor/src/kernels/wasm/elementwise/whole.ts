@@ -9,7 +9,7 @@ import type { Vector } from './lanes.js';
 const upper = (x: Vector): Vector => shuffle32(x, x, [2, 3, 2, 3]);
 
 /** From two float64 to two int32, in the lower lanes: the whole part modulo 2³²; 0 for NaN and infinities. */
-function toInt32(f: FunctionBuilder, x: Vector): Vector {
+export function toInt32(f: FunctionBuilder, x: Vector): Vector {
   const whole = f.local('v128', f64x2.trunc(x));
   // Scaled by a power of two nothing is rounded; ∞ − ∞ is NaN, which becomes 0.
   const turns = f64x2.floor(f64x2.add(f64x2.mul(whole, f64x2.const(2 ** -32)), f64x2.const(0.5)));

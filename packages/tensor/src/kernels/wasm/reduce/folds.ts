@@ -1,6 +1,7 @@
 /**
- * Folds of float32: of a row of neighbours into one number, and of rows into a row of columns. Sums and products run in double
- * precision as in the TypeScript kernels, in several lanes; their order depends on the sizes alone.
+ * Folds: of a row of neighbours into one number, and of rows into a row of columns. Sums and products run in double
+ * precision as in the TypeScript kernels, in several lanes; their order depends on the sizes alone. Extremes of float32 have folds
+ * of their own, in lanes of float32.
  */
 import {
   call,
@@ -11,20 +12,64 @@ import {
 import type { Expr } from '../assembler/code.js';
 import { f32, f64, i32 } from '../assembler/instructions.js';
 import type { KernelContext } from '../kernel.js';
-import { f32x4, f64x2, v128 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, v128 } from '../assembler/simd.js';
+import { toInt32 } from '../elementwise/whole.js';
 
 type Vector = Expr<'v128'>;
 
-/** A sum, or a product, of what becomes of each element; p is the mean for deviations from it. */
+/** How elements of a dtype become float64, and how a result is stored. */
+export interface Element {
+  readonly suffix: 'F32' | 'F64' | 'I32';
+  readonly bytes: 4 | 8;
+  /** Two neighbours. */
+  pair(address: Expr<'i32'>, offset: number): Vector;
+  one(address: Expr<'i32'>): Expr<'f64'>;
+  store(f: FunctionBuilder, address: Expr<'i32'>, value: Expr<'f64'>): Expr<'void'>;
+}
+
+export const FLOAT32: Element = {
+  suffix: 'F32',
+  bytes: 4,
+  pair: (address, offset) => f64x2.promote_low_f32x4(v128.load64_zero(address, offset)),
+  one: (address) => f64.promote_f32(f32.load(address)),
+  store: (_f, address, value) => f32.store(address, f32.demote_f64(value)),
+};
+export const FLOAT64: Element = {
+  suffix: 'F64',
+  bytes: 8,
+  pair: (address, offset) => v128.load(address, offset),
+  one: (address) => f64.load(address),
+  store: (_f, address, value) => f64.store(address, value),
+};
+/** What is beyond int32 is taken modulo 2³². */
+export const INT32: Element = {
+  suffix: 'I32',
+  bytes: 4,
+  pair: (address, offset) => f64x2.convert_low_i32x4_s(v128.load64_zero(address, offset)),
+  one: (address) => f64.convert_i32_s(i32.load(address)),
+  store: (f, address, value) =>
+    i32.store(address, i32x4.extract_lane(toInt32(f, f64x2.splat(value)), 0)),
+};
+
+/** What numbers are joined by. */
+interface Join {
+  readonly start: number;
+  readonly vector: (a: Vector, b: Vector) => Vector;
+  readonly scalar: (a: Expr<'f64'>, b: Expr<'f64'>) => Expr<'f64'>;
+}
+
+/** A sum, a product or an extreme of what becomes of each element; p is the mean for deviations from it. */
 export interface Sum {
   readonly name: string;
-  readonly join: typeof ADDED | typeof MULTIPLIED;
+  readonly join: Join;
   vector(f: FunctionBuilder, x: Vector, p: Vector): Vector;
   scalar(f: FunctionBuilder, x: Expr<'f64'>, p: Expr<'f64'>): Expr<'f64'>;
 }
 
-const ADDED = { start: 0, vector: f64x2.add, scalar: f64.add } as const;
-const MULTIPLIED = { start: 1, vector: f64x2.mul, scalar: f64.mul } as const;
+const ADDED: Join = { start: 0, vector: f64x2.add, scalar: f64.add };
+const MULTIPLIED: Join = { start: 1, vector: f64x2.mul, scalar: f64.mul };
+const GREATEST: Join = { start: -Infinity, vector: f64x2.max, scalar: f64.max };
+const SMALLEST: Join = { start: Infinity, vector: f64x2.min, scalar: f64.min };
 
 export const plainSum: Sum = {
   name: 'Sum',
@@ -38,6 +83,13 @@ export const absoluteSum: Sum = {
   join: ADDED,
   vector: (_f, x) => f64x2.abs(x),
   scalar: (_f, x) => f64.abs(x),
+};
+export const greatest64: Sum = { ...plainSum, name: 'Max', join: GREATEST };
+export const smallest64: Sum = { ...plainSum, name: 'Min', join: SMALLEST };
+export const greatestAbsolute64: Sum = {
+  ...absoluteSum,
+  name: 'MaxAbs',
+  join: { ...GREATEST, start: 0 },
 };
 /** Σ (x − p)² */
 export const squareSum: Sum = {
@@ -80,15 +132,12 @@ export const greatestAbsolute: Extreme = {
   scalar: (a, x) => f32.max(a, f32.abs(x)),
 };
 
-const promoted = (address: Expr<'i32'>, offset: number): Vector =>
-  f64x2.promote_low_f32x4(v128.load64_zero(address, offset));
-const promotedOne = (address: Expr<'i32'>): Expr<'f64'> => f64.promote_f32(f32.load(address));
-
 type RowSum = FunctionRef<readonly ['i32', 'i32', 'f64'], 'f64'>;
 
 /** (x, n, p) → the sum, or product, of n neighbours. */
-export function rowSum({ m, shared }: KernelContext, sum: Sum): RowSum {
-  const name = `row${sum.name}F32`;
+export function rowSum({ m, shared }: KernelContext, sum: Sum, element: Element): RowSum {
+  const name = `row${sum.name}${element.suffix}`;
+  const { bytes } = element;
   return shared.once(name, () =>
     m.function(name, ['i32', 'i32', 'f64'], 'f64', (f, x, n, p) => {
       const { start, vector: joined, scalar: joinedOne } = sum.join;
@@ -96,9 +145,9 @@ export function rowSum({ m, shared }: KernelContext, sum: Sum): RowSum {
       const mean = f.local('v128', f64x2.splat(p));
       f.while(i32.ge_s(n, i32.const(8)), () => {
         totals.forEach((total, i) => {
-          f.set(total, joined(total, sum.vector(f, promoted(x, 8 * i), mean)));
+          f.set(total, joined(total, sum.vector(f, element.pair(x, 2 * bytes * i), mean)));
         });
-        f.increment(x, 32);
+        f.increment(x, 8 * bytes);
         f.increment(n, -8);
       });
       const [a, b, c, d] = totals;
@@ -106,8 +155,8 @@ export function rowSum({ m, shared }: KernelContext, sum: Sum): RowSum {
       const lanes = [0, 1].map((lane) => f64x2.extract_lane(a, lane));
       const total = f.local('f64', joinedOne(lanes[0], lanes[1]));
       f.while(i32.gt_s(n, i32.const(0)), () => {
-        f.set(total, joinedOne(total, sum.scalar(f, promotedOne(x), p)));
-        f.increment(x, 4);
+        f.set(total, joinedOne(total, sum.scalar(f, element.one(x), p)));
+        f.increment(x, bytes);
         f.increment(n, -1);
       });
       f.return(total);
@@ -159,19 +208,23 @@ const ROWS = 4;
 type ColumnFold = FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'void'>;
 
 /** (x, n, stride, columns, scratch): adds n rows to the totals, row after row in double precision. */
-export function columnSum(context: KernelContext, sum: Sum): ColumnFold {
+export function columnSum(context: KernelContext, sum: Sum, element: Element): ColumnFold {
+  const { bytes, suffix } = element;
   const add = (rows: number): ColumnRows =>
-    columnRows(context, `column${sum.name}${rows}F32`, rows, (f, from, columns, to) => {
+    columnRows(context, `column${sum.name}${rows}${suffix}`, rows, (f, from, columns, to) => {
       f.while(i32.ge_s(columns, i32.const(4)), () => {
         for (const half of [0, 1]) {
           const p = f.local('v128', v128.load(to, MEANS + 16 * half));
           const total = f.local('v128', v128.load(to, 16 * half));
           for (const x of from) {
-            f.set(total, sum.join.vector(total, sum.vector(f, promoted(x, 8 * half), p)));
+            f.set(
+              total,
+              sum.join.vector(total, sum.vector(f, element.pair(x, 2 * bytes * half), p)),
+            );
           }
           f.do(v128.store(to, total, 16 * half));
         }
-        for (const x of from) f.increment(x, 16);
+        for (const x of from) f.increment(x, 4 * bytes);
         f.increment(to, 32);
         f.increment(columns, -4);
       });
@@ -179,14 +232,14 @@ export function columnSum(context: KernelContext, sum: Sum): ColumnFold {
         const p = f.local('f64', f64.load(to, MEANS));
         const total = f.local('f64', f64.load(to));
         for (const x of from)
-          f.set(total, sum.join.scalar(total, sum.scalar(f, promotedOne(x), p)));
+          f.set(total, sum.join.scalar(total, sum.scalar(f, element.one(x), p)));
         f.do(f64.store(to, total));
-        for (const x of from) f.increment(x, 4);
+        for (const x of from) f.increment(x, bytes);
         f.increment(to, 8);
         f.increment(columns, -1);
       });
     });
-  return columnFold(context, `column${sum.name}F32`, add);
+  return columnFold(context, `column${sum.name}${suffix}`, add);
 }
 
 /** (x, n, stride, columns, scratch): takes n rows into the extremes. */

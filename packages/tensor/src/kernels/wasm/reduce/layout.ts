@@ -48,7 +48,7 @@ function twoAxes({ shape, strides: [strides] }: Walk): {
   return { outer, outerStride, n: shape[last], stride: strides[last] };
 }
 
-/** The layout of a reduction of float32 over `axes`; null for one that no kernel walks. */
+/** The layout of a reduction over `axes`; null for one that no kernel walks. */
 export function reductionLayout(x: Operand, axes: readonly number[]): ReductionLayout | null {
   const keptAxes = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   // In which order values are folded does not matter: long strides outside, so that neighbours end up together.
@@ -56,7 +56,7 @@ export function reductionLayout(x: Operand, axes: readonly number[]): ReductionL
   const kept = twoAxes(walkOf(x, keptAxes));
   const folded = twoAxes(walkOf(x, ordered));
   if (kept === null || folded === null) return null;
-  const bytes = 4;
+  const bytes = 2 ** ITEM_BITS[x.dtype];
   const common = {
     blocks: folded.outer,
     blockStride: bytes * folded.outerStride,

@@ -1,274 +1,100 @@
 /**
- * Reductions of float32 to sums, products, means, norms, variances and extremes, and to the places of extremes; truth values are
- * folded as the numbers 0 and 1.
+ * Reductions to sums, products, means, norms, variances and extremes; truth values are folded as the numbers 0 and 1. Float32 has
+ * kernels for its extremes; those of float64 and int32 are folded in float64 as sums are.
  */
 import { normalizeAxes, rowMajorStrides } from '../../../shape.js';
 import type { Axes } from '../../../shape.js';
-import { call, type FunctionBuilder, type Local } from '../assembler/assembler.js';
-import type { Expr } from '../assembler/code.js';
-import { f32, f64, i32, memory, select } from '../assembler/instructions.js';
-import {
-  partRange,
-  command,
-  kernel,
-  type Command,
-  type Kernel,
-  type KernelContext,
-  type Lowering,
-  type LoweringCall,
-  type LoweringContext,
-  type Operand,
+import { command } from '../kernel.js';
+import type {
+  Command,
+  Kernel,
+  Lowering,
+  LoweringCall,
+  LoweringContext,
+  Operand,
 } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { castCommands } from '../elementwise/elementwise.js';
 import { ITEM_BITS } from '../elementwise/pack.js';
+import { argKernels, argLowerings } from './arg.js';
 import {
+  FLOAT32,
+  FLOAT64,
+  INT32,
   STRIP,
   STRIP_BYTES,
   absoluteSum,
-  columnExtreme,
-  columnSum,
   greatest,
+  greatest64,
   greatestAbsolute,
-  meansOf,
+  greatestAbsolute64,
   plainProduct,
   plainSum,
-  rowExtreme,
-  rowSum,
   smallest,
+  smallest64,
   squareSum,
-  type Extreme,
+  type Element,
   type Sum,
 } from './folds.js';
-import { argKernels, argLowerings } from './arg.js';
+import { extremeColumns, extremeRows, sumColumns, sumRows } from './kernels.js';
 import { gathered, reductionLayout } from './layout.js';
 import { scanKernels, scanLowerings } from './scan.js';
 import { softmaxKernels, softmaxLowerings } from './softmax.js';
-import { minimum } from '../integers.js';
 
-const ROW_FIELDS = {
-  x: 'i32',
-  y: 'i32',
-  rows: 'i32',
-  rowStride: 'i32',
-  blocks: 'i32',
-  blockStride: 'i32',
-  n: 'i32',
-} as const;
+type Variant = readonly [rows: Kernel, columns: Kernel];
 
-const COLUMN_FIELDS = {
-  x: 'i32',
-  y: 'i32',
-  outer: 'i32',
-  outerStride: 'i32',
-  columns: 'i32',
-  blocks: 'i32',
-  blockStride: 'i32',
-  n: 'i32',
-  rowStride: 'i32',
-  /** Columns that are folded together. */
-  strip: 'i32',
-  scratch: 'i32',
-} as const;
+/** The kernels of a reduction by dtype; what has none runs in TypeScript. */
+type Variants = Readonly<Partial<Record<Operand['dtype'], Variant>>>;
 
-/** What becomes of a sum: it is divided by `count`, and the root is taken if `root` is 1. */
-const SUM_FIELDS = { count: 'f64', root: 'i32', deviations: 'i32' } as const;
-
-/** A row longer than this is folded in pieces: a function that is called often is soon compiled anew. */
-const PIECE = 8192;
-
-/** The kernel's outputs one by one: `row` is the address of the first element. */
-function eachOutput(
-  f: FunctionBuilder,
-  args: { readonly [K in keyof typeof ROW_FIELDS]: Local<'i32'> },
-  context: KernelContext,
-  output: (row: Local<'i32'>, y: Local<'i32'>) => void,
-): void {
-  const { x, y, rows, rowStride } = args;
-  const { from, to } = partRange(f, rows, context);
-  const row = f.local('i32', i32.add(x, i32.mul(from, rowStride)));
-  f.increment(y, i32.mul(from, i32.const(4)));
-  f.while(i32.lt_s(from, to), () => {
-    output(row, y);
-    f.increment(row, rowStride);
-    f.increment(y, 4);
-    f.increment(from, 1);
-  });
-}
-
-/** The pieces of a row, one after another. */
-function eachPiece(
-  f: FunctionBuilder,
-  { blocks, blockStride, n }: { readonly [K in keyof typeof ROW_FIELDS]: Local<'i32'> },
-  row: Local<'i32'>,
-  piece: (x: Expr<'i32'>, size: Expr<'i32'>) => void,
-): void {
-  const [block, x, at, size] = [0, 1, 2, 3].map(() => f.local('i32'));
-  f.set(x, row);
-  f.for(block, i32.const(0), blocks, 1, () => {
-    f.for(at, i32.const(0), n, PIECE, () => {
-      f.set(size, i32.sub(n, at));
-      const least = minimum(size, i32.const(PIECE));
-      piece(i32.add(x, i32.mul(at, i32.const(4))), least);
-    });
-    f.increment(x, blockStride);
-  });
-}
-
-/** √(total / count), or without the root. */
-function finished(
-  total: Expr<'f64'>,
-  { count, root }: { readonly count: Local<'f64'>; readonly root: Local<'i32'> },
-  f: FunctionBuilder,
-): Expr<'f32'> {
-  const value = f.local('f64', f64.div(total, count));
-  return f32.demote_f64(select(f64.sqrt(value), value, root));
-}
-
-const sumRows = (name: string, sum: Sum): Kernel<typeof ROW_FIELDS & typeof SUM_FIELDS> =>
-  kernel(name, { ...ROW_FIELDS, ...SUM_FIELDS }, (f, args, context) => {
-    const total = f.local('f64');
-    const mean = f.local('f64');
-    const add = (row: Local<'i32'>, of: Sum): void => {
-      const fold = rowSum(context, of);
-      f.set(total, f64.const(of.join.start));
-      eachPiece(f, args, row, (x, size) =>
-        f.set(total, of.join.scalar(total, call(fold, x, size, mean))),
-      );
-    };
-    eachOutput(f, args, context, (row, y) => {
-      f.set(mean, f64.const(0));
-      if (sum === squareSum) {
-        f.if(args.deviations, () => {
-          add(row, plainSum);
-          f.set(mean, f64.div(total, args.count));
-        });
-      }
-      add(row, sum);
-      f.do(f32.store(y, finished(total, args, f)));
-    });
-  });
-
-const extremeRows = (name: string, extreme: Extreme): Kernel<typeof ROW_FIELDS> =>
-  kernel(name, ROW_FIELDS, (f, args, context) => {
-    const fold = rowExtreme(context, extreme);
-    const best = f.local('f32');
-    eachOutput(f, args, context, (row, y) => {
-      f.set(best, f32.const(extreme.init));
-      eachPiece(f, args, row, (x, size) => f.set(best, extreme.scalar(best, call(fold, x, size))));
-      f.do(f32.store(y, best));
-    });
-  });
-
-/** The strips of columns that are this part's: x is the address of a strip's first element, y where its results go. */
-function eachStrip(
-  f: FunctionBuilder,
-  args: { readonly [K in keyof typeof COLUMN_FIELDS]: Local<'i32'> },
-  context: KernelContext,
-  strip: (x: Local<'i32'>, y: Local<'i32'>, columns: Local<'i32'>, scratch: Local<'i32'>) => void,
-): void {
-  const one = i32.const(1);
-  const perOuter = f.local(
-    'i32',
-    i32.div_u(i32.add(args.columns, i32.sub(args.strip, one)), args.strip),
-  );
-  const { from, to } = partRange(f, i32.mul(args.outer, perOuter), context);
-  const scratch = f.local(
-    'i32',
-    i32.add(args.scratch, i32.mul(context.part, i32.const(STRIP_BYTES))),
-  );
-  const [o, at, columns, x, y] = [0, 1, 2, 3, 4].map(() => f.local('i32'));
-  f.while(i32.lt_s(from, to), () => {
-    f.set(o, i32.div_u(from, perOuter));
-    f.set(at, i32.mul(i32.rem_u(from, perOuter), args.strip));
-    f.set(columns, i32.sub(args.columns, at));
-    f.set(columns, minimum(columns, args.strip));
-    const four = i32.const(4);
-    f.set(x, i32.add(i32.add(args.x, i32.mul(o, args.outerStride)), i32.mul(at, four)));
-    f.set(y, i32.add(args.y, i32.mul(i32.add(i32.mul(o, args.columns), at), four)));
-    strip(x, y, columns, scratch);
-    f.increment(from, 1);
-  });
-}
-
-const sumColumns = (name: string, sum: Sum): Kernel<typeof COLUMN_FIELDS & typeof SUM_FIELDS> =>
-  kernel(name, { ...COLUMN_FIELDS, ...SUM_FIELDS }, (f, args, context) => {
-    const [block, start, j, at] = [0, 1, 2, 3].map(() => f.local('i32'));
-    eachStrip(f, args, context, (x, y, columns, scratch) => {
-      const bytes = i32.mul(columns, i32.const(8));
-      const add = (of: Sum): void => {
-        const fold = columnSum(context, of);
-        if (of.join.start === 0) f.do(memory.fill(scratch, i32.const(0), bytes));
-        else {
-          f.set(at, scratch);
-          f.for(j, i32.const(0), columns, 1, () => {
-            f.do(f64.store(at, f64.const(of.join.start)));
-            f.increment(at, 8);
-          });
-        }
-        f.set(start, x);
-        f.for(block, i32.const(0), args.blocks, 1, () => {
-          f.do(call(fold, start, args.n, args.rowStride, columns, scratch));
-          f.increment(start, args.blockStride);
-        });
-      };
-      f.do(memory.fill(meansOf(scratch), i32.const(0), bytes));
-      if (sum === squareSum) {
-        f.if(args.deviations, () => {
-          add(plainSum);
-          f.set(at, scratch);
-          f.for(j, i32.const(0), columns, 1, () => {
-            f.do(f64.store(meansOf(at), f64.div(f64.load(at), args.count)));
-            f.increment(at, 8);
-          });
-        });
-      }
-      add(sum);
-      f.set(at, scratch);
-      f.for(j, i32.const(0), columns, 1, () => {
-        f.do(f32.store(y, finished(f64.load(at), args, f)));
-        f.increment(at, 8);
-        f.increment(y, 4);
-      });
-    });
-  });
-
-const extremeColumns = (name: string, extreme: Extreme): Kernel<typeof COLUMN_FIELDS> =>
-  kernel(name, COLUMN_FIELDS, (f, args, context) => {
-    const fold = columnExtreme(context, extreme);
-    const [block, j, at] = [0, 1, 2].map(() => f.local('i32'));
-    eachStrip(f, args, context, (x, y, columns, scratch) => {
-      f.set(at, scratch);
-      f.for(j, i32.const(0), columns, 1, () => {
-        f.do(f32.store(at, f32.const(extreme.init)));
-        f.increment(at, 4);
-      });
-      f.for(block, i32.const(0), args.blocks, 1, () => {
-        f.do(call(fold, x, args.n, args.rowStride, columns, scratch));
-        f.increment(x, args.blockStride);
-      });
-      f.do(memory.copy(y, scratch, i32.mul(columns, i32.const(4))));
-    });
-  });
+const folded = (name: string, sum: Sum, element: Element): Variant => [
+  sumRows(`${name}Rows`, sum, element),
+  sumColumns(`${name}Columns`, sum, element),
+];
 
 const sums = {
-  plain: [sumRows('sumRowsF32', plainSum), sumColumns('sumColumnsF32', plainSum)],
-  absolute: [sumRows('sumAbsRowsF32', absoluteSum), sumColumns('sumAbsColumnsF32', absoluteSum)],
-  products: [sumRows('prodRowsF32', plainProduct), sumColumns('prodColumnsF32', plainProduct)],
-  squares: [sumRows('sumSquaresRowsF32', squareSum), sumColumns('sumSquaresColumnsF32', squareSum)],
-} as const;
+  plain: {
+    float32: folded('sum', plainSum, FLOAT32),
+    float64: folded('sum', plainSum, FLOAT64),
+    int32: folded('sum', plainSum, INT32),
+  },
+  absolute: {
+    float32: folded('sumAbs', absoluteSum, FLOAT32),
+    float64: folded('sumAbs', absoluteSum, FLOAT64),
+  },
+  // Products of int32 that overflow depend on their order.
+  products: {
+    float32: folded('prod', plainProduct, FLOAT32),
+    float64: folded('prod', plainProduct, FLOAT64),
+  },
+  squares: {
+    float32: folded('sumSquares', squareSum, FLOAT32),
+    float64: folded('sumSquares', squareSum, FLOAT64),
+  },
+} as const satisfies Record<string, Variants>;
 const extremes = {
-  max: [extremeRows('maxRowsF32', greatest), extremeColumns('maxColumnsF32', greatest)],
-  min: [extremeRows('minRowsF32', smallest), extremeColumns('minColumnsF32', smallest)],
-  maxAbs: [
-    extremeRows('maxAbsRowsF32', greatestAbsolute),
-    extremeColumns('maxAbsColumnsF32', greatestAbsolute),
-  ],
-} as const;
+  max: {
+    float32: [extremeRows('maxRowsF32', greatest), extremeColumns('maxColumnsF32', greatest)],
+    float64: folded('max', greatest64, FLOAT64),
+    int32: folded('max', greatest64, INT32),
+  },
+  min: {
+    float32: [extremeRows('minRowsF32', smallest), extremeColumns('minColumnsF32', smallest)],
+    float64: folded('min', smallest64, FLOAT64),
+    int32: folded('min', smallest64, INT32),
+  },
+  maxAbs: {
+    float32: [
+      extremeRows('maxAbsRowsF32', greatestAbsolute),
+      extremeColumns('maxAbsColumnsF32', greatestAbsolute),
+    ],
+    float64: folded('maxAbs', greatestAbsolute64, FLOAT64),
+  },
+} as const satisfies Record<string, Variants>;
 
 export const reduceKernels: readonly Kernel[] = [
-  ...Object.values(sums).flat(),
-  ...Object.values(extremes).flat(),
+  ...Object.values({ ...sums, ...extremes })
+    .flatMap((variants) => Object.values<Variant>(variants))
+    .flat(),
   ...argKernels,
   ...softmaxKernels,
   ...scanKernels,
@@ -277,26 +103,26 @@ export const reduceKernels: readonly Kernel[] = [
 /** From so many elements on a reduction is shared among threads. */
 const PARALLEL_FROM = 65536;
 
-type Variant = readonly [Kernel, Kernel];
-
 /** A reduction by the kernel for rows or that for columns; `more` are the arguments that both have besides. */
 function reduced(
   name: string,
   x: Operand,
   y: Operand,
   axis: Axes | undefined,
-  [rows, columns]: Variant,
+  variants: Variants,
   more: Readonly<Record<string, number>>,
   context: LoweringContext,
 ): readonly Command[] | null {
-  if (x.dtype !== 'float32' || x.size === 0) return null;
+  const variant = variants[x.dtype];
+  if (variant === undefined || x.size === 0) return null;
+  const [rows, columns] = variant;
   const axes = normalizeAxes(name, axis, x.shape.length);
   const layout = reductionLayout(x, axes);
   if (layout === null) {
     const moved = gathered(x, axes, context);
     if (moved === null) return null;
     const last = axes.map((_, i) => x.shape.length - axes.length + i);
-    const rest = reduced(name, moved.copy, y, last, [rows, columns], more, context);
+    const rest = reduced(name, moved.copy, y, last, variants, more, context);
     return rest && [...moved.commands, ...rest];
   }
   const { kind, ...sizes } = layout;
@@ -314,6 +140,9 @@ function reduced(
   ];
 }
 
+/** The value of a fold is the result. */
+const NO_MORE = { count: 1, root: 0, deviations: 0 };
+
 interface AxisAttrs {
   readonly axis?: Axes;
 }
@@ -324,7 +153,7 @@ const countOf = ({ inputs: [x], outputs: [y] }: LoweringCall): number => x.size 
 const sumLowering =
   (
     name: string,
-    kernels: Variant,
+    kernels: Variants,
     after: { mean?: boolean; root?: boolean; deviations?: boolean } = {},
   ): Lowering<AxisAttrs> =>
   (c, context) => {
@@ -338,13 +167,13 @@ const sumLowering =
   };
 
 const extremeLowering =
-  (name: string, kernels: Variant): Lowering<AxisAttrs> =>
+  (name: string, kernels: Variants): Lowering<AxisAttrs> =>
   ({ inputs: [x], outputs: [y], attrs: { axis } }, context) =>
-    reduced(name, x, y, axis, kernels, {}, context);
+    reduced(name, x, y, axis, kernels, NO_MORE, context);
 
 /** Whether any element is not 0, or none is: the greatest, or the least, of their truth values. */
 const truthLowering =
-  (name: string, kernels: Variant): Lowering<AxisAttrs> =>
+  (name: string, kernels: Variants): Lowering<AxisAttrs> =>
   ({ inputs: [x], outputs: [y], attrs: { axis } }, context) => {
     const inScratch = (of: Operand, dtype: 'bool' | 'float32'): Operand => ({
       ...of,
@@ -355,12 +184,12 @@ const truthLowering =
     });
     const truths = x.dtype === 'bool' ? x : inScratch(x, 'bool');
     const numbers = inScratch(x, 'float32');
-    const folded = inScratch(y, 'float32');
+    const extreme = inScratch(y, 'float32');
     const commands = [
       x === truths ? [] : castCommands(x, truths, context),
       castCommands(truths, numbers, context),
-      reduced(name, numbers, folded, axis, kernels, {}, context),
-      castCommands(folded, y, context),
+      reduced(name, numbers, extreme, axis, kernels, NO_MORE, context),
+      castCommands(extreme, y, context),
     ];
     return commands.some((list) => list === null) ? null : commands.flatMap((list) => list ?? []);
   };
