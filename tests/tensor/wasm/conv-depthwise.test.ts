@@ -1,12 +1,13 @@
 /** Depthwise convolution and its gradients on the WebAssembly kernels against the TypeScript kernels. */
-import { ops, tensor, zeros, type OpName, type Shape, type Tensor } from '@tapegrad/tensor';
+import { ops, tensor, zeros, type Shape, type Tensor } from '@tapegrad/tensor';
 import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv/conv.js';
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
-import { detectFeatures, type Machine } from '../../../packages/tensor/src/kernels/wasm/machine.js';
+import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
-import { EXACT, assertClose, type Tolerance } from '../../support/close.js';
+import { assertClose } from '../../support/close.js';
+import { checkAll, contiguous, planes } from '../../support/conv.js';
 import { Numbers } from '../../support/numbers.js';
-import { byReference, onHeap, testMachine } from '../../support/wasm.js';
+import { onHeap, testMachine } from '../../support/wasm.js';
 
 const plain = testMachine(false);
 // With fused multiply-add, and so with other panels of filters, where it is to be had.
@@ -20,48 +21,6 @@ const real = (shape: Shape): Tensor => fill(shape, () => 2 * numbers.next() - 1)
 function fill(shape: Shape, value: () => number): Tensor {
   const length = shape.reduce((n, s) => n * s, 1);
   return tensor(Float32Array.from({ length }, value), { shape });
-}
-
-/** The op for 1, 2 and 3 parts is the same to the last bit, and close to the reference. */
-function check(
-  on: Machine,
-  name: OpName,
-  inputs: readonly Tensor[],
-  attrs: object,
-  tolerance: Tolerance = EXACT,
-): void {
-  const [expected] = byReference(name, inputs, attrs);
-  const wanted = { shape: expected.shape, data: expected.toTypedArray() };
-  const [one] = onHeap(on, name, inputs, attrs) ?? [];
-  assertClose(name, one, wanted, tolerance, 'float32');
-  for (const parts of [2, 3]) {
-    const [other] = onHeap(on, name, inputs, attrs, { parts }) ?? [];
-    const same = { shape: expected.shape, data: one.toTypedArray() };
-    assertClose(`${name}, ${parts} parts`, other, same, EXACT, 'float32');
-  }
-}
-
-/** A view of the same data with the channels after the batch. */
-function planes(x: Tensor): Tensor {
-  const last = x.shape.length - 1;
-  return x.transpose([0, last, ...x.shape.keys()].filter((axis, i) => i < 2 || axis % last !== 0));
-}
-
-const contiguous = (x: Tensor): Tensor => tensor(x.toTypedArray(), { shape: x.shape });
-
-/** All three directions of a convolution. */
-function checkAll(
-  on: Machine,
-  [x, kernel, cotangent]: readonly [Tensor, Tensor, Tensor],
-  attrs: ConvAttrs,
-  tolerance?: Tolerance,
-): void {
-  const first = attrs.dataFormat === 'channelsFirst';
-  const outputSize = first ? x.shape.slice(2) : x.shape.slice(1, -1);
-  check(on, 'conv', [x, kernel], attrs, tolerance);
-  check(on, 'convTranspose', [cotangent, kernel], { ...attrs, outputSize }, tolerance);
-  const kernelSize = kernel.shape.slice(0, -2);
-  check(on, 'convKernelGradient', [x, cotangent], { ...attrs, kernelSize }, tolerance);
 }
 
 /** Data with channels last, and how many filters each channel has (1). */
@@ -220,14 +179,14 @@ describe('which kernels are chosen', () => {
 
   test('across the channels where they are neighbours, else along the rows', () => {
     const across = ['convDepthwisePixelsF32', 'convDepthwisePixelsGradientF32'];
-    const along = ['convDepthwisePlanesF32', 'convDepthwisePlanesGradientF32'];
+    const along = ['convDepthwisePlanesF32', 'convGradient9x1PlanesF32'];
     expect(names('channelsLast', 1)).toEqual(across);
     expect(names('channelsFirst', 1)).toEqual(along);
-    expect(names('channelsLast', 2)).toEqual([across[0], along[1]]);
-    expect(names('channelsFirst', 3)).toEqual(along);
+    expect(names('channelsLast', 2)).toEqual([across[0], 'convGradient5x2PlanesF32']);
+    expect(names('channelsFirst', 3)).toEqual([along[0], 'convGradient3x3PlanesF32']);
   });
 
-  test('products of matrices for many filters to a channel', () => {
-    expect(names('channelsLast', 4)).toEqual(['convCorrelateF32', 'convWriteKernelF32']);
+  test('tiles for many filters to a channel', () => {
+    expect(names('channelsLast', 4)).toEqual(['convTiles3x4F32', 'convGradient9x4PixelsF32']);
   });
 });

@@ -4,6 +4,7 @@ import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.j
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
 import { EXACT, assertClose } from '../../support/close.js';
+import { checkAll, contiguous, planes } from '../../support/conv.js';
 import { Numbers } from '../../support/numbers.js';
 import { byReference, onHeap, testMachine } from '../../support/wasm.js';
 
@@ -13,16 +14,6 @@ const numbers = new Numbers(11);
 
 /** Whole numbers from −4 to 4: sums are exact in float32 in whatever order. */
 const whole = (shape: Shape): Tensor => numbers.wholes(shape, -4, 4);
-
-/** The op's output for 1, 2 and 3 parts is that of the reference, to the last bit. */
-function check(name: OpName, inputs: readonly Tensor[], attrs: object): void {
-  const [expected] = byReference(name, inputs, attrs);
-  for (const parts of [1, 2, 3]) {
-    const [actual] = onHeap(machine, name, inputs, attrs, { parts }) ?? [];
-    const wanted = { shape: expected.shape, data: expected.toTypedArray() };
-    assertClose(`${name}, ${parts} parts`, actual, wanted, EXACT, 'float32');
-  }
-}
 
 /** Data and kernel for channels last. */
 interface Case {
@@ -54,40 +45,22 @@ const cases: readonly Case[] = [
   { x: [2, 700, 2], kernel: [300, 2, 3] },
 ];
 
-/** A view of the same data with the channels after the batch. */
-function planes(x: Tensor): Tensor {
-  const last = x.shape.length - 1;
-  return x.transpose([0, last, ...x.shape.keys()].filter((axis, i) => i < 2 || axis % last !== 0));
-}
-
-const contiguous = (x: Tensor): Tensor => tensor(x.toTypedArray(), { shape: x.shape });
-
-/** All three directions of a convolution. */
-function checkAll(x: Tensor, kernel: Tensor, cotangent: Tensor, attrs: ConvAttrs): void {
-  const first = attrs.dataFormat === 'channelsFirst';
-  const outputSize = first ? x.shape.slice(2) : x.shape.slice(1, -1);
-  check('conv', [x, kernel], attrs);
-  check('convTranspose', [cotangent, kernel], { ...attrs, outputSize });
-  const kernelSize = kernel.shape.slice(0, -2);
-  check('convKernelGradient', [x, cotangent], { ...attrs, kernelSize });
-}
-
 describe.each(cases)('$x with $kernel, $attrs', ({ x: shape, kernel: window, attrs = {} }) => {
   const [x, kernel] = [whole(shape), whole(window)];
   const cotangent = whole(ops.conv(x, kernel, attrs).shape);
 
-  test('channels last', () => checkAll(x, kernel, cotangent, attrs));
+  test('channels last', () => checkAll(machine, [x, kernel, cotangent], attrs));
 
   test('channels first', () => {
     const format = { ...attrs, dataFormat: 'channelsFirst' } as const;
-    checkAll(contiguous(planes(x)), kernel, contiguous(planes(cotangent)), format);
+    checkAll(machine, [contiguous(planes(x)), kernel, contiguous(planes(cotangent))], format);
   });
 
   test('strided data and kernel', () => {
     const format = { ...attrs, dataFormat: 'channelsFirst' } as const;
     const turned = [...kernel.shape.keys()].reverse();
     const strided = contiguous(kernel.transpose(turned)).transpose(turned);
-    checkAll(planes(x), strided, planes(cotangent), format);
+    checkAll(machine, [planes(x), strided, planes(cotangent)], format);
   });
 });
 

@@ -1,10 +1,13 @@
 /**
- * The commands of a correlation, and where they find their operands: by Winograd's method where that pays, else directly.
+ * The commands of a correlation by each method, and where they find their operands.
  */
 import { NR } from '../gemm/micro.js';
 import { correlate, type correlateFields } from './correlate.js';
+import { packPixelFilters } from './depthwise-pixels.js';
+import type { WinogradWindow } from './methods.js';
 import { packFilters } from './panels.js';
-import { stepsOf, tiled, type Axis, type Correlation } from './plan.js';
+import { ascending, stepsOf, tiled, type Correlation } from './plan.js';
+import { TILE_FILTERS, type TilesKernel } from './tiles.js';
 import { roundUp } from '../heap.js';
 import { LANES, OUTPUTS, oddLines, winogradKernels } from './winograd.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
@@ -15,9 +18,6 @@ export const PARALLEL = 200_000;
 
 /** How many rows of patches a panel has: with them it takes 8 KiB, a part of the first-level cache. */
 const BLOCK = 256;
-
-/** Winograd's filters are read again for each panel of tiles: no more of them than the second-level cache holds. */
-const WINOGRAD_BYTES = 1 << 20;
 
 type CorrelateArgs = { readonly [K in keyof typeof correlateFields]: number };
 
@@ -102,11 +102,8 @@ export function flopsOf({ images, groups, filters, channels, rows, columns }: Co
   return 2 * images * groups * filters * channels * products;
 }
 
-export function correlateCommands(c: Correlation, context: LoweringContext): Command[] {
-  return winogradCommands(c, context) ?? directCommands(c, context);
-}
-
-function directCommands(c: Correlation, context: LoweringContext): Command[] {
+/** By products of matrices. */
+export function panelCommands(c: Correlation, context: LoweringContext): Command[] {
   const { rows, columns, channels, filters, groups } = c;
   const taps = rows.taps * columns.taps;
   const blockChannels = Math.min(channels, Math.max(1, Math.floor(BLOCK / Math.max(taps, 1))));
@@ -135,37 +132,56 @@ function directCommands(c: Correlation, context: LoweringContext): Command[] {
   ];
 }
 
-/** Whether the taps of an axis are r neighbours, in this or the other direction, for outputs that are neighbours. */
-const isDense = ({ taps, start, step, phases, spacing }: Axis, r: number): boolean =>
-  taps === r &&
-  phases === 1 &&
-  spacing === 1 &&
-  (step === 1 ? start === 0 : step === -1 && start === r - 1);
-
-/** The size of the window if Winograd's method pays, else null: it is for many filters, channels and tiles, well filled. */
-function winogradWindow({
-  rows,
-  columns,
-  images,
-  groups,
-  channels,
-  filters,
-}: Correlation): 3 | 5 | null {
-  const r = rows.taps;
-  if ((r !== 3 && r !== 5) || !isDense(rows, r) || !isDense(columns, r)) return null;
-  if (groups > 1 || channels < 16 || filters < 16) return null;
-  const t = OUTPUTS + r - 1;
-  const positions = rows.positions * columns.positions;
-  const tiled16 = roundUp(rows.positions, OUTPUTS) * roundUp(columns.positions, OUTPUTS * LANES);
-  const saved = (r * r * OUTPUTS * OUTPUTS * positions) / (t * t * tiled16);
-  const enough =
-    images * positions >= 800 && 4 * t * t * tiled(filters) * channels <= WINOGRAD_BYTES;
-  return enough && saved >= 2.5 ? r : null;
+/** By tiles straight from the image. */
+export function tileCommands(
+  c: Correlation,
+  kernel: TilesKernel,
+  context: LoweringContext,
+): Command[] {
+  const { groups, channels, filters, rows } = c;
+  const correlation = { ...c, columns: ascending(c.columns) };
+  const { columns } = correlation;
+  const taps = channels * rows.taps * columns.taps;
+  const tapsAt = roundUp(4 * channels * rows.phases * rows.staged * columns.staged, 64);
+  const partBytes = tapsAt + roundUp(4 * taps, 64);
+  const panel = 4 * TILE_FILTERS * (1 + taps);
+  const perGroup = Math.ceil(filters / TILE_FILTERS);
+  const panels = context.scratch(groups * perGroup * panel);
+  const scratch = context.scratch(context.threads * partBytes);
+  const flops = flopsOf(c);
+  const place = placement(correlation);
+  const { bias, biasStep } = place;
+  /** Packs so many panels from a filter on. */
+  const pack = (group: number, first: number, count: number): Command => {
+    const at = panels + (group * perGroup + Math.ceil(first / TILE_FILTERS)) * panel;
+    const { weights, filterStep, ...packed } = filtersOf(correlation, at);
+    return command(packPixelFilters, {
+      ...{ ...packed, groups: TILE_FILTERS, filters: count },
+      weights: weights + group * packed.groupStep + first * filterStep,
+      ...{ groupStep: filterStep, filterStep: TILE_FILTERS * filterStep },
+      bias: bias && bias + (group * filters + first) * biasStep,
+      ...{ biasGroup: biasStep, biasFilter: TILE_FILTERS * biasStep },
+    });
+  };
+  const rest = filters % TILE_FILTERS;
+  const packing = Array.from({ length: groups }, (_, group) => [
+    pack(group, 0, (filters - rest) / TILE_FILTERS),
+    ...(rest === 0 ? [] : [pack(group, filters - TILE_FILTERS, 1)]),
+  ]).flat();
+  const args = {
+    ...{ ...place, panels, scratch, partBytes, tapsAt, blockChannels: channels },
+    ...{ stagedHeight: rows.staged, stagedWidth: columns.staged },
+    ...{ panelAt: 0, resultAt: 0, resultStep: 0, resultRow: 0 },
+  };
+  return [...packing, command(kernel, args, { parallel: flops >= PARALLEL, flops })];
 }
 
-function winogradCommands(c: Correlation, context: LoweringContext): Command[] | null {
-  const r = winogradWindow(c);
-  if (r === null) return null;
+/** By Winograd's method, for a window of r×r. */
+export function winogradCommands(
+  c: Correlation,
+  r: WinogradWindow,
+  context: LoweringContext,
+): Command[] {
   const { rows, columns, channels, filters, weights: w } = c;
   const t = OUTPUTS + r - 1;
   const [height, width] = [

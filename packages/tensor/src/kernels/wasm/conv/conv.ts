@@ -3,11 +3,18 @@
  * how an image is staged, and where each tap lies on it.
  */
 import { resolveConv } from '../../../ops/windows.js';
-import { correlateCommands } from './commands.js';
+import { panelCommands, tileCommands, winogradCommands } from './commands.js';
 import { correlate } from './correlate.js';
-import { depthwiseCommands, depthwiseGradientCommands, depthwiseKernels } from './depthwise.js';
-import { kernelGradientCommands } from './gradient-commands.js';
+import {
+  depthwiseKernels,
+  pixelCommands,
+  pixelGradientCommands,
+  planeCommands,
+  planesGradientCommands,
+} from './depthwise.js';
+import { panelGradientCommands, winogradGradientCommands } from './gradient-commands.js';
 import { kernelProduct, packCotangent, stagePixels, writeKernel } from './kernel-gradient.js';
+import { correlationMethod, gradientMethod } from './methods.js';
 import { packFilters } from './panels.js';
 import {
   alongHeight,
@@ -16,15 +23,18 @@ import {
   forwardAxis,
   kernelSteps,
   type Correlation,
+  type KernelGradient,
 } from './plan.js';
+import { tilesKernels } from './tiles.js';
 import { winogradKernels } from './winograd.js';
 import { winogradGradientKernels, winogradSums } from './winograd-gradient.js';
-import type { Command, Kernel, Operand } from '../kernel.js';
+import type { Command, Kernel, LoweringContext, Operand } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 
 export const convKernels: readonly Kernel[] = [
   packFilters,
   correlate,
+  ...tilesKernels,
   stagePixels,
   packCotangent,
   kernelProduct,
@@ -34,6 +44,36 @@ export const convKernels: readonly Kernel[] = [
   winogradSums,
   ...Object.values(winogradGradientKernels).flatMap((k) => [k.data, k.cotangent, k.kernel]),
 ];
+
+function correlationCommands(c: Correlation, context: LoweringContext): Command[] {
+  const method = correlationMethod(c);
+  switch (method.name) {
+    case 'pixels':
+      return pixelCommands(c, context);
+    case 'planes':
+      return planeCommands(c, context);
+    case 'winograd':
+      return winogradCommands(c, method.window, context);
+    case 'tiles':
+      return tileCommands(c, method.kernel, context);
+    case 'panels':
+      return panelCommands(c, context);
+  }
+}
+
+function gradientCommands(gradient: KernelGradient, context: LoweringContext): Command[] {
+  const method = gradientMethod(gradient);
+  switch (method.name) {
+    case 'pixels':
+      return pixelGradientCommands(gradient, context);
+    case 'planes':
+      return planesGradientCommands(gradient, context);
+    case 'winograd':
+      return winogradGradientCommands(gradient, method.window, context);
+    case 'panels':
+      return panelGradientCommands(gradient, context);
+  }
+}
 
 const fits = (operands: readonly Operand[]): boolean =>
   operands.every(({ dtype, size }) => dtype === 'float32' && size > 0);
@@ -52,7 +92,7 @@ export const convLowerings: LoweringTable = {
       columns: forwardAxis(alongWidth(g)),
       weights: kernelSteps(kernel, filters / groups),
     };
-    return depthwiseCommands(correlation, context) ?? correlateCommands(correlation, context);
+    return correlationCommands(correlation, context);
   },
 
   convTranspose: ({ inputs: [x, kernel], outputs: [y], attrs, epilogue }, context) => {
@@ -73,9 +113,7 @@ export const convLowerings: LoweringTable = {
           columns: backwardAxis(alongWidth(g), j),
           weights: { ...w, channel: w.filter, filter: w.channel },
         };
-        commands.push(
-          ...(depthwiseCommands(correlation, context) ?? correlateCommands(correlation, context)),
-        );
+        commands.push(...correlationCommands(correlation, context));
       }
     }
     return commands;
@@ -86,9 +124,6 @@ export const convLowerings: LoweringTable = {
     const filters = out.shape[out.shape.length - 1];
     const who = 'convKernelGradient';
     const { geometry } = resolveConv(who, x.shape, attrs.kernelSize, filters, attrs);
-    const gradient = { geometry, x, cotangent, out };
-    return (
-      depthwiseGradientCommands(gradient, context) ?? kernelGradientCommands(gradient, context)
-    );
+    return gradientCommands({ geometry, x, cotangent, out }, context);
   },
 };

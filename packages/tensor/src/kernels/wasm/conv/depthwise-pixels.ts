@@ -14,7 +14,6 @@ import type { Expr } from '../assembler/code.js';
 import { copyRow, finishRow } from './copy.js';
 import { bytes, ceilDiv, minimum, product, sum } from '../integers.js';
 import { correlateFields, writeTaps } from './correlate.js';
-import { SUMS } from './depthwise-planes.js';
 import { f32, i32, memory, select } from '../assembler/instructions.js';
 import { partRange, kernel, type SharedFunctions } from '../kernel.js';
 import { madd } from '../math.js';
@@ -44,7 +43,9 @@ export const packPixelFilters = kernel(
     channelStep: 'i32',
     filterStep: 'i32',
     bias: 'i32',
-    biasStep: 'i32',
+    // from one filter, and from one group, to the next
+    biasFilter: 'i32',
+    biasGroup: 'i32',
   },
   (f, args, { m, shared }) => {
     const copy = copyRow(m, shared);
@@ -56,8 +57,8 @@ export const packPixelFilters = kernel(
     f.do(memory.fill(to, zero, product(args.filters, row, i32.add(count, i32.const(1)))));
     f.for(filter, zero, args.filters, 1, () => {
       f.if(args.bias, () => {
-        const from = i32.add(args.bias, i32.mul(filter, args.biasStep));
-        f.do(call(copy, from, i32.mul(args.filters, args.biasStep), to, four, args.groups));
+        const from = i32.add(args.bias, i32.mul(filter, args.biasFilter));
+        f.do(call(copy, from, args.biasGroup, to, four, args.groups));
       });
       f.increment(to, row);
       f.for(c, zero, args.channels, 1, () => {
@@ -291,6 +292,9 @@ export const depthwisePixels = kernel(
     });
   },
 );
+
+/** The gradient keeps this many sums in registers: all of a 3×3 window. */
+export const SUMS = 9;
 
 /** (x, xStep, taps, y, yStep, count, sums): adds to the vectors `sums` the products of a row of pixels with as many taps. */
 function gradientRow(

@@ -1,13 +1,12 @@
 /**
- * Depthwise convolution of planes, and its gradients: vectors along the rows.
+ * Depthwise convolution of planes,, forwards and transposed: vectors along the rows.
  *
  *     y[p] = Σ_t  w[t] · staged[offset(t) + p]             one plane, p over all of its positions
- *     w̄[t] = Σ_n Σ_p  staged[n][offset(t) + p] · ȳ[n][p]
  *
  * A plane is staged as for `correlate`: padded with zeros, strides undone. Then the outputs of all rows are one run of the staged
  * plane, with some in between that nobody wants: where a row ends and the next has not begun. They are computed and left out.
  * With more than one filter to a channel the planes are gone through for each; in a transposed convolution the sum is over the
- * planes of the filters too. Threads share the planes, or for w̄ the channels.
+ * planes of the filters too. Threads share the planes.
  */
 import {
   call,
@@ -17,7 +16,6 @@ import {
   type ModuleBuilder,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { copyRow } from './copy.js';
 import { bytes, ceilDiv, product, sum } from '../integers.js';
 import { channelBytes, correlateFields, finishGroup, stageGroup, writeTaps } from './correlate.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
@@ -25,7 +23,7 @@ import { tileRows } from '../gemm/micro.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
 import { eachOfPart, kernel, type KernelContext, type SharedFunctions } from '../kernel.js';
 import { madd } from '../math.js';
-import { f32x4, i32x4, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
 
 /** So many neighbouring outputs are computed at a time: eight vectors. */
 export const RUN = 32;
@@ -119,7 +117,13 @@ function addTaps(
           f.for(tap, taps, tapsEnd, 4, () => {
             f.set(source, i32.add(from, i32.load(tap)));
             f.set(w, v128.load32_splat(weight));
-            sums.forEach((s, i) => f.set(s, madd(m, v128.load(source, 16 * i), w, s)));
+            // V8 computes the last sum first; loaded in another order, the data would all be in registers at once, and spilt. So
+            // they would be if it unrolled the loop, which the branch keeps it from: its condition is always true.
+            f.if(count, () => {
+              for (let i = sums.length - 1; i >= 0; i--) {
+                f.set(sums[i], madd(m, v128.load(source, 16 * i), w, sums[i]));
+              }
+            });
             f.increment(weight, weightStep);
           });
           sums.forEach((s, i) => f.do(v128.store(to, s, 16 * i)));
@@ -139,7 +143,7 @@ const inRows = (column: Expr<'i32'>, width: Expr<'i32'>): Expr<'i32'> =>
   i32.and(i32.eq(column, i32.const(4)), i32.ge_s(width, i32.const(4)));
 
 /** Stages the channels of one group as `stageGroup` does, faster where rows are copied as they are or every other element. */
-function stagePlanes(
+export function stagePlanes(
   f: FunctionBuilder,
   args: Arguments,
   context: KernelContext,
@@ -260,140 +264,6 @@ export const depthwisePlanes = kernel(
         });
       });
       f.if(i32.eqz(quick), () => finishGroup(f, args, context, image, group, result));
-    });
-  },
-);
-
-/** The gradient keeps this many sums in registers: all of a 3×3 window. */
-export const SUMS = 9;
-
-/** (x, taps, y, xRow, yRow, rows, columns, sums): adds to the vectors `sums` the products of a plane with as many taps. */
-function gradientPlane(
-  m: ModuleBuilder,
-  shared: SharedFunctions,
-): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
-  return shared.once('convDepthwiseGradientPlaneF32', () =>
-    m.function(
-      'convDepthwiseGradientPlaneF32',
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
-      'void',
-      (f, x, taps, y, xRow, yRow, rows, columns, to) => {
-        const indices = [...Array(SUMS).keys()];
-        const offsets = indices.map((i) => f.local('i32', i32.load(taps, 4 * i)));
-        const sums = indices.map((i) => f.local('v128', v128.load(to, 16 * i)));
-        const [source, factor, left] = [f.local('i32'), f.local('i32'), f.local('i32')];
-        const [value, mask] = [f.local('v128'), f.local('v128', v128.zero())];
-        [0, 1, 2].forEach((lane) => {
-          const inside = i32.gt_s(i32.and(columns, i32.const(3)), i32.const(lane));
-          f.set(mask, i32x4.replace_lane(mask, lane, i32.sub(i32.const(0), inside)));
-        });
-        f.while(rows, () => {
-          f.set(source, x);
-          f.set(factor, y);
-          f.set(left, columns);
-          f.while(i32.ge_s(left, i32.const(4)), () => {
-            f.set(value, v128.load(factor));
-            sums.forEach((s, i) =>
-              f.set(s, madd(m, v128.load(i32.add(source, offsets[i])), value, s)),
-            );
-            f.increment(source, 16);
-            f.increment(factor, 16);
-            f.increment(left, -4);
-          });
-          f.if(left, () => {
-            // What lies beyond the row is neither read nor multiplied: 0·∞ is no 0.
-            f.if(
-              i32.eq(left, i32.const(1)),
-              () => f.set(value, v128.load32_zero(factor)),
-              () => f.set(value, v128.load64_zero(factor)),
-            );
-            f.if(i32.eq(left, i32.const(3)), () =>
-              f.set(value, v128.load32_lane(factor, value, 2, 8)),
-            );
-            sums.forEach((s, i) => {
-              const inside = v128.and(v128.load(i32.add(source, offsets[i])), mask);
-              f.set(s, madd(m, inside, value, s));
-            });
-          });
-          f.increment(x, xRow);
-          f.increment(y, yRow);
-          f.increment(rows, -1);
-        });
-        sums.forEach((s, i) => f.do(v128.store(to, s, 16 * i)));
-      },
-    ),
-  );
-}
-
-/**
- * The gradient for the kernel of a depthwise convolution of planes: `y` is the cotangent, `filters` those of a channel; `out` gets
- * [window, groups · filters]. At `panelAt` a part has room for a plane of the cotangent, at `resultAt` for its sums.
- */
-export const depthwisePlanesGradient = kernel(
-  'convDepthwisePlanesGradientF32',
-  { ...correlateFields, out: 'i32' },
-  (f, args, context) => {
-    const { m, shared, part } = context;
-    const gradient = gradientPlane(m, shared);
-    const copy = copyRow(m, shared);
-    const [zero, four] = [i32.const(0), i32.const(4)];
-    const staged = f.local('i32', i32.add(args.scratch, i32.mul(part, args.partBytes)));
-    const [taps, plane, result] = [args.tapsAt, args.panelAt, args.resultAt].map((at) =>
-      f.local('i32', i32.add(staged, at)),
-    );
-    const tapCount = f.local('i32', i32.mul(args.tapRows, args.tapColumns));
-    const blocks = ceilDiv(tapCount, i32.const(SUMS));
-    const padded = f.local('i32', i32.mul(blocks, i32.const(SUMS)));
-    const [tap, h, image, filter, to] = ['i32', 'i32', 'i32', 'i32', 'i32'].map(() =>
-      f.local('i32'),
-    );
-    const [from, y, yRow] = [f.local('i32'), f.local('i32'), f.local('i32')];
-    const s = f.local('v128');
-    f.do(memory.fill(staged, zero, args.tapsAt));
-    writeTaps(f, args, taps);
-    // Taps that are missing from the last block are the first; nobody looks at their sums.
-    f.for(tap, tapCount, padded, 1, () => {
-      f.do(i32.store(i32.add(taps, bytes(tap)), i32.load(taps)));
-    });
-    const sumBytes = f.local('i32', i32.shl(padded, four));
-    eachOfPart(f, args.groups, context, (group) => {
-      f.do(memory.fill(result, zero, i32.mul(args.filters, sumBytes)));
-      f.for(image, zero, args.images, 1, () => {
-        stagePlanes(f, args, context, { image, group, staged });
-        f.for(filter, zero, args.filters, 1, () => {
-          const channel = i32.add(i32.mul(group, args.filters), filter);
-          f.set(y, sum(args.y, i32.mul(image, args.yImage), i32.mul(channel, args.yChannel)));
-          f.set(yRow, args.yRow);
-          f.if(i32.ne(args.yColumn, four), () => {
-            f.set(from, y);
-            f.set(y, plane);
-            f.set(yRow, bytes(args.outWidth));
-            f.for(h, zero, args.outHeight, 1, () => {
-              const row = i32.add(plane, i32.mul(h, yRow));
-              f.do(call(copy, from, args.yColumn, row, four, args.outWidth));
-              f.increment(from, args.yRow);
-            });
-          });
-          f.set(to, i32.add(result, i32.mul(filter, sumBytes)));
-          f.for(tap, zero, padded, SUMS, () => {
-            const wide = bytes(args.stagedWidth);
-            const size = [args.outHeight, args.outWidth] as const;
-            f.do(call(gradient, staged, i32.add(taps, bytes(tap)), y, wide, yRow, ...size, to));
-            f.increment(to, 16 * SUMS);
-          });
-        });
-      });
-      f.for(filter, zero, args.filters, 1, () => {
-        f.set(from, i32.add(result, i32.mul(filter, sumBytes)));
-        f.set(to, i32.add(args.out, bytes(i32.add(i32.mul(group, args.filters), filter))));
-        f.for(tap, zero, tapCount, 1, () => {
-          f.set(s, v128.load(from));
-          f.set(s, f32x4.add(s, shuffle32(s, s, [2, 3, 0, 1])));
-          f.do(f32.store(to, f32.add(f32x4.extract_lane(s, 0), f32x4.extract_lane(s, 1))));
-          f.increment(from, 16);
-          f.increment(to, bytes(i32.mul(args.groups, args.filters)));
-        });
-      });
     });
   },
 );

@@ -1,14 +1,20 @@
 /**
  * The commands of depthwise convolution, in which each channel has filters of its own, and of its gradients. There is nothing that
  * a product of matrices could use again, so the sums are computed directly: across the channels where these are neighbours,
- * else along the rows.
+ * else along the rows; and along the rows also where else there are few filters, or for the gradient few channels.
  */
 import { PARALLEL, filtersOf, flopsOf, placement, type Placement } from './commands.js';
-import { RUN, SUMS, depthwisePlanes, depthwisePlanesGradient } from './depthwise-planes.js';
-import { depthwisePixels, depthwisePixelsGradient, packPixelFilters } from './depthwise-pixels.js';
-import { sourceOf, type KernelGradient } from './gradient-commands.js';
+import { RUN, depthwisePlanes } from './depthwise-planes.js';
+import {
+  SUMS,
+  depthwisePixels,
+  depthwisePixelsGradient,
+  packPixelFilters,
+} from './depthwise-pixels.js';
+import { sourceOf } from './gradient-commands.js';
 import { stagePixels } from './kernel-gradient.js';
 import { packFilters } from './panels.js';
+import { planesGradient, planesGradientKernels } from './planes-gradient.js';
 import {
   alongHeight,
   alongWidth,
@@ -17,37 +23,18 @@ import {
   tiled,
   type Axis,
   type Correlation,
+  type KernelGradient,
 } from './plan.js';
 import { roundUp } from '../heap.js';
 import { command, type Command, type Kernel, type LoweringContext } from '../kernel.js';
 
 export const depthwiseKernels: readonly Kernel[] = [
   depthwisePlanes,
-  depthwisePlanesGradient,
+  ...planesGradientKernels,
   depthwisePixels,
   depthwisePixelsGradient,
   packPixelFilters,
 ];
-
-/** With more filters to a channel than this they make good tiles of a matrix product. */
-const MOST_FILTERS = 3;
-
-/** Fewer channels than this do not fill a vector. */
-const FEWEST_CHANNELS = 3;
-
-const isDepthwise = (groups: number, channels: number, filters: number): boolean =>
-  groups > 1 && Math.min(channels, filters) === 1 && channels * filters <= MOST_FILTERS;
-
-/** The commands of a depthwise convolution, forwards or transposed; null if it is none. */
-export function depthwiseCommands(c: Correlation, context: LoweringContext): Command[] | null {
-  if (!isDepthwise(c.groups, c.channels, c.filters)) return null;
-  const across =
-    !c.channelsFirst &&
-    c.groups >= FEWEST_CHANNELS &&
-    stepsOf(c.x, false).channel === 4 &&
-    stepsOf(c.y, false).channel === 4;
-  return across ? pixelCommands(c, context) : planeCommands(c, context);
-}
 
 /** Elements of a staged plane, and of those that its last run may read. */
 const planeSize = ({ channels, rows, columns }: Correlation): number =>
@@ -68,7 +55,8 @@ function planes(c: Correlation): Placement & {
   };
 }
 
-function planeCommands(c: Correlation, context: LoweringContext): Command[] {
+/** Along the rows. */
+export function planeCommands(c: Correlation, context: LoweringContext): Command[] {
   const { rows, columns, groups, channels, filters } = c;
   const taps = channels * rows.taps * columns.taps;
   const tapsAt = roundUp(4 * planeSize(c), 64);
@@ -88,7 +76,8 @@ function planeCommands(c: Correlation, context: LoweringContext): Command[] {
 /** How many elements of an axis are staged where strides stay as they are. */
 const stagedAlong = ({ staged, phases }: Axis): number => staged * phases;
 
-function pixelCommands(c: Correlation, context: LoweringContext): Command[] {
+/** Across the channels. */
+export function pixelCommands(c: Correlation, context: LoweringContext): Command[] {
   const { rows, columns, groups, channels, filters } = c;
   const [stagedHeight, stagedWidth] = [stagedAlong(rows), stagedAlong(columns)];
   const taps = channels * rows.taps * columns.taps;
@@ -109,59 +98,51 @@ function pixelCommands(c: Correlation, context: LoweringContext): Command[] {
     ...{ blockChannels: channels, resultRow: columns.positions * pitch },
   };
   return [
-    command(packPixelFilters, { ...filtersOf(c, panels), bias, biasStep }),
+    command(packPixelFilters, {
+      ...{ ...filtersOf(c, panels), bias },
+      ...{ biasFilter: biasStep, biasGroup: filters * biasStep },
+    }),
     command(depthwisePixels, args, { parallel: flops >= PARALLEL, flops }),
   ];
 }
 
-/** The commands of the gradient for the kernel of a depthwise convolution; null if it is none. */
-export function depthwiseGradientCommands(
-  p: KernelGradient,
-  context: LoweringContext,
-): Command[] | null {
+/** The rows of the cotangent that make a block of the sum have about so many positions. */
+const POSITIONS = 1024;
+
+/** The gradient for the kernel along the rows, or where filters are neighbours in the cotangent, across them. */
+export function planesGradientCommands(p: KernelGradient, context: LoweringContext): Command[] {
   const { batch: images, groups, channelsFirst, ...g } = p.geometry;
-  const filters = g.filters / groups;
-  if (!isDepthwise(groups, g.channels / groups, filters)) return null;
-  const across =
-    !channelsFirst &&
-    filters === 1 &&
-    groups >= FEWEST_CHANNELS &&
-    stepsOf(p.x, false).channel === 4 &&
-    stepsOf(p.cotangent, false).channel === 4;
-  if (across) return pixelGradientCommands(p, context);
+  const [channels, filters] = [g.channels / groups, g.filters / groups];
+  const { channel, column } = stepsOf(p.cotangent, channelsFirst);
   const c: Correlation = {
-    ...{ x: p.x, y: p.cotangent, channelsFirst, images, groups, channels: 1, filters },
+    ...{ x: p.x, y: p.cotangent, channelsFirst, images, groups, channels, filters },
     rows: forwardAxis(alongHeight(p.geometry)),
     columns: forwardAxis(alongWidth(p.geometry)),
     weights: { address: 0, row: 0, column: 0, channel: 0, filter: 0, group: 0 },
     epilogue: null,
   };
-  const taps = roundUp(g.windowHeight * g.windowWidth, SUMS);
+  const taps = channels * g.windowHeight * g.windowWidth;
+  const run = g.strideWidth === 1 && g.dilationWidth === 1 ? g.windowWidth : 1;
+  const pixels = channel === 4 && column !== 4 && filters >= 4;
+  const { tile, kernel } = planesGradient(taps, run, filters, pixels);
+  const chunks = Math.ceil(taps / tile.taps);
+  const tileBytes = 16 * tile.taps * tile.vectors;
+  const blockRows = Math.max(1, Math.floor(POSITIONS / g.outWidth));
   const tapsAt = roundUp(4 * planeSize(c), 64);
-  const panelAt = tapsAt + roundUp(4 * taps, 64);
-  const resultAt = panelAt + roundUp(4 * g.outHeight * g.outWidth, 64);
-  const partBytes = resultAt + roundUp(16 * taps * filters, 64);
-  const scratch = context.scratch(context.threads * partBytes);
-  const memory = {
-    panels: 0,
-    scratch,
-    partBytes,
-    tapsAt,
-    panelAt,
-    resultAt,
-    resultStep: 16 * taps,
-  };
+  const panelAt = tapsAt + roundUp(4 * tile.taps * chunks, 64);
+  const resultAt = panelAt + roundUp(4 * tile.filters * blockRows * g.outWidth, 64);
+  const partBytes = resultAt + Math.ceil(filters / tile.filters) * chunks * tileBytes;
+  const scratch = context.scratch(context.threads * roundUp(partBytes, 64));
   const flops = flopsOf(c);
-  return [
-    command(
-      depthwisePlanesGradient,
-      { ...planes(c), ...memory, out: p.out.address },
-      { parallel: flops >= PARALLEL, flops },
-    ),
-  ];
+  const args = {
+    ...{ ...planes(c), panels: 0, scratch, partBytes: roundUp(partBytes, 64) },
+    ...{ tapsAt, panelAt, resultAt, resultStep: 0, out: p.out.address, blockRows },
+  };
+  return [command(kernel, args, { parallel: flops >= PARALLEL, flops })];
 }
 
-function pixelGradientCommands(
+/** The gradient for the kernel across the channels. */
+export function pixelGradientCommands(
   { geometry: g, x, cotangent, out }: KernelGradient,
   context: LoweringContext,
 ): Command[] {

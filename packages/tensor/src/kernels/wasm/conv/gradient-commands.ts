@@ -1,5 +1,5 @@
 /**
- * The commands of the gradient of a convolution for its kernel: by Winograd's method where that pays, else directly.
+ * The commands of the gradient of a convolution for its kernel by Winograd's method, and by products of matrices.
  */
 import type { ConvGeometry } from '../../js/im2col.js';
 import { PARALLEL } from './commands.js';
@@ -10,30 +10,20 @@ import {
   stagePixels,
   writeKernel,
 } from './kernel-gradient.js';
-import { alongHeight, alongWidth, forwardAxis, stepsOf, tiled } from './plan.js';
+import { winogradImages, type WinogradWindow } from './methods.js';
+import {
+  alongHeight,
+  alongWidth,
+  forwardAxis,
+  stepsOf,
+  tiled,
+  type KernelGradient,
+} from './plan.js';
 import { roundUp } from '../heap.js';
 import { OUTPUTS, oddLines } from './winograd.js';
 import { winogradGradientKernels, winogradSums } from './winograd-gradient.js';
 import { NR } from '../gemm/micro.js';
 import { command, type Command, type LoweringContext, type Operand } from '../kernel.js';
-
-/** So many tiles, in whole images, are transformed at a time: enough for the products, and few enough for the cache. */
-const TILES = 128;
-
-/** But in no more memory than this. */
-const MOST_BYTES = 1 << 24;
-
-/** The gradient for `out` of the convolution of x, given that of its result. */
-export interface KernelGradient {
-  readonly geometry: ConvGeometry;
-  readonly x: Operand;
-  readonly cotangent: Operand;
-  readonly out: Operand;
-}
-
-export function kernelGradientCommands(p: KernelGradient, context: LoweringContext): Command[] {
-  return winogradCommands(p, context) ?? directCommands(p, context);
-}
 
 /** Where `stagePixels` finds data, from an image on. */
 export function sourceOf(
@@ -53,27 +43,12 @@ export function sourceOf(
   };
 }
 
-/** The size of the window if Winograd's method pays, else null. */
-function winogradWindow(g: ConvGeometry): 3 | 5 | null {
-  const r = g.windowHeight;
-  if ((r !== 3 && r !== 5) || g.windowWidth !== r) return null;
-  const plain = [g.strideHeight, g.strideWidth, g.dilationHeight, g.dilationWidth, g.groups];
-  if (plain.some((n) => n !== 1)) return null;
-  // Vectors hold four channels, and four filters.
-  if ([g.channels, g.filters].some((n) => n < 16 || n % 4 !== 0)) return null;
-  const t = OUTPUTS + r - 1;
-  const positions = g.outHeight * g.outWidth;
-  const covered = roundUp(g.outHeight, OUTPUTS) * roundUp(g.outWidth, OUTPUTS);
-  const saved = (r * r * OUTPUTS * OUTPUTS * positions) / (t * t * covered);
-  return g.batch * positions >= 800 && saved >= 2.5 ? r : null;
-}
-
-function winogradCommands(
+/** By Winograd's method, for a window of r×r. */
+export function winogradGradientCommands(
   { geometry: g, x, cotangent, out }: KernelGradient,
+  r: WinogradWindow,
   context: LoweringContext,
-): Command[] | null {
-  const r = winogradWindow(g);
-  if (r === null) return null;
+): Command[] {
   const { channels, filters } = g;
   const t = OUTPUTS + r - 1;
   const places = t * t;
@@ -82,10 +57,8 @@ function winogradCommands(
     Math.ceil(g.outWidth / OUTPUTS),
   ];
   const perImage = tileRows * tileColumns;
-  const chunk = Math.min(g.batch, Math.ceil(TILES / perImage));
+  const chunk = winogradImages(g);
   const padded = roundUp(filters, NR);
-  const bytes = 4 * places * chunk * perImage;
-  if (bytes * (channels + padded) > MOST_BYTES) return null;
   const [outHeight, outWidth] = [OUTPUTS * tileRows, OUTPUTS * tileColumns];
   const [stagedHeight, stagedWidth] = [
     Math.max(outHeight + r - 1, g.inHeight + g.padTop),
@@ -163,7 +136,8 @@ function winogradCommands(
   return commands;
 }
 
-function directCommands(
+/** By products of matrices. */
+export function panelGradientCommands(
   { geometry: g, x, cotangent, out }: KernelGradient,
   context: LoweringContext,
 ): Command[] {

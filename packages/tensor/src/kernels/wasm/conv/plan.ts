@@ -126,6 +126,17 @@ export function backwardAxis(along: Along, residue: number): Axis {
   };
 }
 
+/** The same axis with its taps in the order in which they lie. */
+export function ascending(axis: Axis): Axis {
+  const { taps, start, step, first, stride } = axis;
+  if (step >= 0) return axis;
+  const last = taps - 1;
+  return {
+    ...axis,
+    ...{ start: start + last * step, step: -step, first: first + last * stride, stride: -stride },
+  };
+}
+
 /** Which axes of the kernel stand for what, in bytes from one element to the next. */
 export interface WeightSteps {
   readonly address: number;
@@ -158,4 +169,12 @@ export function kernelSteps({ address, strides }: Operand, filters: number): Wei
   const row = window.length === 2 ? window[0] : 0;
   const column = window[window.length - 1];
   return { address, row, column, channel, filter, group: filters * filter };
+}
+
+/** The gradient for `out` of the convolution of x, given that of its result. */
+export interface KernelGradient {
+  readonly geometry: ConvGeometry;
+  readonly x: Operand;
+  readonly cotangent: Operand;
+  readonly out: Operand;
 }
