@@ -71,8 +71,7 @@ const CASES: readonly Case[] = [
   ...unary(['selu', 'erf'], ['float32'], 5e-7),
   ...unary(NEAREST as OpName[], ['float32'], 1.2e-7),
   ...unary(['gelu'], ['float32'], 2e-6),
-  ...unary(['isNaN', 'logicalNot'], FLOATS),
-  ...unary(['logicalNot'], ['bool']),
+  ...unary(['isNaN', 'logicalNot'], DTYPES),
   ...FLOATS.flatMap((dtype): Case[] => [
     { op: 'leakyRelu', dtypes: [dtype], attrs: { alpha: 0.2 }, tolerance: 2e-7 },
     { op: 'leakyRelu', dtypes: [dtype], tolerance: 2e-7 },
@@ -89,8 +88,7 @@ const CASES: readonly Case[] = [
   ...binary(['squaredDifference'], ['int32']),
   ...binary(['sigmoidCrossEntropy'], ['float32'], 5e-7),
   ...binary(['pow', 'atan2'], ['float32'], 1.2e-7),
-  ...binary(COMPARISONS as OpName[], NUMBERS),
-  ...binary(['equal', 'notEqual', 'logicalAnd', 'logicalOr'], ['bool']),
+  ...binary([...COMPARISONS, 'logicalAnd', 'logicalOr'] as OpName[], DTYPES),
   ...NUMBERS.map((dtype): Case => ({ op: 'where', dtypes: ['bool', dtype, dtype], tolerance: 0 })),
   ...DTYPES.flatMap((from) =>
     DTYPES.map((to): Case => ({ op: 'cast', dtypes: [from], attrs: { dtype: to }, tolerance: 0 })),

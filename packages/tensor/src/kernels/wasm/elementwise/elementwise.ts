@@ -5,7 +5,6 @@
 import type { DType } from '../../../dtype.js';
 import type { Command, Kernel, Lowering, LoweringContext, Operand } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
-import { i32 } from '../assembler/instructions.js';
 import { blockKernel, narrowMask, widenBytes, widenMask } from './lanes.js';
 import type { BlockFormula, Vector } from './lanes.js';
 import * as table from './table.js';
@@ -13,7 +12,7 @@ import { elementCommand, type ElementKernel } from './walk.js';
 import { intsInDoubles, toInts } from './whole.js';
 import { emitPowByOne } from '../math-power.js';
 import { copyRegion } from '../movement/copy.js';
-import { f32x4, f64x2, i32x4, i8x16, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, shuffle32, v128 } from '../assembler/simd.js';
 
 const FLOATS = [
   { dtype: 'float32', lanes: f32x4, bits: 2, block: 16 },
@@ -142,20 +141,18 @@ const intEntries = [
   ...Object.entries(table.INT_COMPARISONS).map(([op, formula]) =>
     entry(op, ['int32', 'int32'], 'bool', WIDE, truth(paired(formula), 2)),
   ),
+  ...Object.entries(table.INT_TESTS).map(([op, formula]) =>
+    entry(op, ['int32'], 'bool', WIDE, truth(mapped(formula), 2)),
+  ),
   entry('where', ['bool', 'int32', 'int32'], 'int32', WIDE, chosen(2)),
 ];
 
-const one = i8x16.splat(i32.const(1));
 const boolEntries = [
+  ...Object.entries(table.BOOL_UNARY).map(([op, formula]) =>
+    entry(op, ['bool'], 'bool', WIDE, mapped(formula)),
+  ),
   ...Object.entries(table.BOOL_BINARY).map(([op, formula]) =>
     entry(op, ['bool', 'bool'], 'bool', WIDE, paired(formula)),
-  ),
-  entry(
-    'logicalNot',
-    ['bool'],
-    'bool',
-    WIDE,
-    mapped((x) => v128.xor(x, one)),
   ),
 ];
 

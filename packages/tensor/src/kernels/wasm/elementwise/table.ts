@@ -161,6 +161,8 @@ export const FLOAT_COMPARISONS = {
   lessEqual: (a, b, lanes) => lanes.le(a, b),
   greater: (a, b, lanes) => lanes.gt(a, b),
   greaterEqual: (a, b, lanes) => lanes.ge(a, b),
+  logicalAnd: (a, b, lanes) => v128.and(lanes.ne(a, v128.zero()), lanes.ne(b, v128.zero())),
+  logicalOr: (a, b, lanes) => v128.or(lanes.ne(a, v128.zero()), lanes.ne(b, v128.zero())),
 } satisfies Record<string, Binary>;
 
 /** Masks. */
@@ -209,12 +211,32 @@ export const INT_COMPARISONS = {
   lessEqual: (a, b) => i32x4.le_s(a, b),
   greater: (a, b) => i32x4.gt_s(a, b),
   greaterEqual: (a, b) => i32x4.ge_s(a, b),
+  logicalAnd: (a, b) => v128.and(i32x4.ne(a, v128.zero()), i32x4.ne(b, v128.zero())),
+  logicalOr: (a, b) => i32x4.ne(v128.or(a, b), v128.zero()),
 } satisfies Record<string, IntBinary>;
 
+/** Masks. */
+export const INT_TESTS = {
+  isNaN: () => v128.zero(),
+  logicalNot: (x) => i32x4.eq(x, v128.zero()),
+} satisfies Record<string, IntUnary>;
+
+const ones = i8x16.splat(i32.const(1));
+const not = (x: Vector): Vector => v128.xor(x, ones);
+
 /** Truth values are bytes that are 0 or 1. */
+export const BOOL_UNARY = {
+  isNaN: () => v128.zero(),
+  logicalNot: not,
+} satisfies Record<string, IntUnary>;
+
 export const BOOL_BINARY = {
   logicalAnd: (a, b) => v128.and(a, b),
   logicalOr: (a, b) => v128.or(a, b),
   notEqual: (a, b) => v128.xor(a, b),
-  equal: (a, b) => v128.xor(v128.xor(a, b), i8x16.splat(i32.const(1))),
+  equal: (a, b) => not(v128.xor(a, b)),
+  less: (a, b) => v128.andnot(b, a),
+  lessEqual: (a, b) => v128.or(not(a), b),
+  greater: (a, b) => v128.andnot(a, b),
+  greaterEqual: (a, b) => v128.or(a, not(b)),
 } satisfies Record<string, IntBinary>;

@@ -77,8 +77,8 @@ export function reductionLayout(x: Operand, axes: readonly number[]): ReductionL
 }
 
 /**
- * The lines along an axis of operands that agree in their other axes: how many there are, and how far apart (in bytes of
- * float32) in each operand; null where their first elements are not evenly spaced.
+ * The lines along an axis of operands that agree in their other axes: how many there are, and how far apart (in bytes)
+ * in each operand; null where their first elements are not evenly spaced.
  */
 export function rowsOf(
   operands: readonly Operand[],
@@ -90,7 +90,10 @@ export function rowsOf(
     operands.map((x) => others.map((i) => x.strides[i])),
   );
   if (walk.shape.length !== 1) return null;
-  return { rows: walk.shape[0], strides: walk.strides.map(([stride]) => 4 * stride) };
+  return {
+    rows: walk.shape[0],
+    strides: walk.strides.map(([stride], i) => stride * 2 ** ITEM_BITS[operands[i].dtype]),
+  };
 }
 
 /** The elements of x with its axes in this order. */

@@ -1,8 +1,9 @@
 /**
- * Running sums and products of float32 along any axis. As in the TypeScript kernels they are taken in double precision, element
- * after element; what lies side by side is computed side by side: sixteen neighbouring lines in vectors, else four lines at a time, since one
- * addition has to wait for the one before.
+ * Running sums and products along any axis. As in the TypeScript kernels they are taken in double precision, element
+ * after element. What lies side by side is computed side by side: sixteen neighbouring lines of float32 in vectors, else four lines at a
+ * time, since one addition has to wait for the one before.
  */
+import type { DType } from '../../../dtype.js';
 import { coalesce, normalizeAxis } from '../../../shape.js';
 import {
   call,
@@ -11,7 +12,7 @@ import {
   type Local,
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { f32, f64, i32, select } from '../assembler/instructions.js';
+import { f64, i32, select } from '../assembler/instructions.js';
 import { f32x4, f64x2, i32x4, shuffle32, v128 } from '../assembler/simd.js';
 import { minimum } from '../integers.js';
 import {
@@ -23,6 +24,8 @@ import {
   type Lowering,
 } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
+import { ITEM_BITS } from '../elementwise/pack.js';
+import { FLOAT32, FLOAT64, INT32, type Element } from './folds.js';
 
 /** What comes of the values before and the next one. */
 interface Scan {
@@ -71,8 +74,13 @@ function wideLines({ m, shared }: KernelContext, scan: Scan): LinesFunction {
 }
 
 /** (x, y, n, stepX, stepY, exclusive, lineX, lineY): so many lines, each where its step from the one before leads. */
-function fewLines({ m, shared }: KernelContext, scan: Scan, lines: number): LinesFunction {
-  const name = `${scan.name}${lines}F32`;
+function fewLines(
+  { m, shared }: KernelContext,
+  scan: Scan,
+  element: Element,
+  lines: number,
+): LinesFunction {
+  const name = `${scan.name}${lines}${element.suffix}`;
   const params = Array.from({ length: 8 }, () => 'i32' as const);
   const addresses = (
     f: FunctionBuilder,
@@ -90,8 +98,8 @@ function fewLines({ m, shared }: KernelContext, scan: Scan, lines: number): Line
       const totals = xs.map(() => f.local('f64', f64.const(scan.start)));
       f.while(i32.gt_s(n, i32.const(0)), () => {
         totals.forEach((total, i) => {
-          const after = f.local('f64', scan.scalar(total, f64.promote_f32(f32.load(xs[i]))));
-          f.do(f32.store(ys[i], f32.demote_f64(select(total, after, exclusive))));
+          const after = f.local('f64', scan.scalar(total, element.one(xs[i])));
+          f.do(element.store(f, ys[i], select(total, after, exclusive)));
           f.set(total, after);
         });
         for (const at of xs) f.increment(at, stepX);
@@ -119,11 +127,10 @@ const FIELDS = {
   exclusive: 'i32',
 } as const;
 
-const scanKernel = (scan: Scan): Kernel<typeof FIELDS> =>
-  kernel(`${scan.name}F32`, FIELDS, (f, args, context) => {
+const scanKernel = (scan: Scan, element: Element): Kernel<typeof FIELDS> =>
+  kernel(scan.name + element.suffix, FIELDS, (f, args, context) => {
     const { outer, inner, lineX, lineY, n, stepX, stepY, exclusive } = args;
-    const wide = wideLines(context, scan);
-    const [few, one] = [FEW, 1].map((lines) => fewLines(context, scan, lines));
+    const [few, one] = [FEW, 1].map((lines) => fewLines(context, scan, element, lines));
     const groups = f.local('i32', i32.div_u(i32.add(inner, i32.const(WIDE - 1)), i32.const(WIDE)));
     const [first, lines, x, y] = [0, 1, 2, 3].map(() => f.local('i32'));
     const neighbours = f.local(
@@ -145,21 +152,31 @@ const scanKernel = (scan: Scan): Kernel<typeof FIELDS> =>
         i32.add(base, i32.add(i32.mul(o, step), i32.mul(first, line)));
       f.set(x, at(args.x, args.outerX, lineX));
       f.set(y, at(args.y, args.outerY, lineY));
-      f.if(
-        i32.and(neighbours, i32.eq(lines, i32.const(WIDE))),
-        () => f.do(call(wide, x, y, n, stepX, stepY, exclusive)),
-        () => {
-          next(FEW, few);
-          next(1, one);
-        },
-      );
+      if (element === FLOAT32) {
+        f.if(i32.and(neighbours, i32.eq(lines, i32.const(WIDE))), () => {
+          f.do(call(wideLines(context, scan), x, y, n, stepX, stepY, exclusive));
+          f.set(lines, i32.const(0));
+        });
+      }
+      next(FEW, few);
+      next(1, one);
     });
   });
 
-const cumsum = scanKernel(sums);
-const cumprod = scanKernel(products);
+type ScanKernels = Readonly<Partial<Record<DType, Kernel<typeof FIELDS>>>>;
 
-export const scanKernels: readonly Kernel[] = [cumsum, cumprod];
+const kernelsOf = (scan: Scan): ScanKernels => ({
+  float32: scanKernel(scan, FLOAT32),
+  float64: scanKernel(scan, FLOAT64),
+  int32: scanKernel(scan, INT32),
+});
+
+const cumsum = kernelsOf(sums);
+const cumprod = kernelsOf(products);
+
+export const scanKernels: readonly Kernel[] = [cumsum, cumprod].flatMap((all) =>
+  Object.values(all),
+);
 
 /** From so many elements on lines are shared among threads. */
 const PARALLEL_FROM = 32768;
@@ -171,20 +188,22 @@ interface ScanAttrs {
 }
 
 const scanLowering =
-  (name: string, k: Kernel<typeof FIELDS>): Lowering<ScanAttrs> =>
+  (name: string, kernels: ScanKernels): Lowering<ScanAttrs> =>
   ({ inputs: [x], outputs: [y], attrs: { axis = -1, exclusive = false, reverse = false } }) => {
-    if (x.dtype !== 'float32') return null;
+    const k = kernels[x.dtype];
+    if (k === undefined) return null;
     if (x.size === 0) return [];
+    const bytes = 2 ** ITEM_BITS[x.dtype];
     const along = normalizeAxis(name, axis, x.shape.length);
     const others = x.shape.map((_, i) => i).filter((i) => i !== along);
     const walk = coalesce(
       others.map((i) => x.shape[i]),
-      [x, y].map(({ strides }) => others.map((i) => 4 * strides[i])),
+      [x, y].map(({ strides }) => others.map((i) => bytes * strides[i])),
     );
     const last = walk.shape.length - 1;
     if (last > 1) return null;
     const n = x.shape[along];
-    const [stepX, stepY] = [4 * x.strides[along], 4 * y.strides[along]];
+    const [stepX, stepY] = [bytes * x.strides[along], bytes * y.strides[along]];
     // From the end: the last element comes first, and steps lead back.
     const [end, sign] = reverse ? [n - 1, -1] : [0, 1];
     const [lineX, lineY] = walk.strides.map((strides) => strides[last]);
