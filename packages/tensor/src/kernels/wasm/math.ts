@@ -49,7 +49,8 @@ function polynomial(m: ModuleBuilder, x: Vector, coefficients: readonly number[]
 
 const one = f32x4.const(1);
 const zero = v128.zero();
-const SIGN = i32x4.const(-0x80000000);
+/** The bit of the sign. */
+export const SIGN = i32x4.const(-0x80000000);
 
 const LOG2_E = 1.4426950408889634;
 /** ln 2 in two parts. The first has 15 bits: a multiple of up to 8 bits is exact. */
@@ -72,33 +73,58 @@ const LOG = [0.6666677671710177, 0.3997749558025566, 0.2987307312266];
 const ROUND = 12582912;
 const ROUND_BITS = 0x4b400000;
 
+interface Reduction {
+  readonly bias: number;
+  /** With −1 it is −x = n·ln 2 − r, at no cost. */
+  readonly sign?: 1 | -1;
+}
+
+/** x = n·ln 2 + r with |r| ≤ ln 2 / 2. */
 interface Reduced {
   /** Its last bits are n + bias + 127: shifted to the left by 23 they are 2^(n + bias), where that is a normal number. */
   readonly exponent: Local<'v128'>;
-  /** ±(e^r − 1) */
-  readonly p: Local<'v128'>;
+  readonly r: Local<'v128'>;
 }
 
-/**
- * x = n·ln 2 + r with |r| ≤ ln 2 / 2, and p = e^r − 1 = r + r²·q(r); with sign −1 the same for −x and −p, at no cost. The halves
- * of q are computed side by side (Estrin's scheme): these functions take as long as their results wait for each other.
- */
-function reduce(
+function reduceArgument(
   f: FunctionBuilder,
   m: ModuleBuilder,
   x: Local<'v128'>,
-  { bias, sign = 1 }: { readonly bias: number; readonly sign?: 1 | -1 },
+  { bias, sign = 1 }: Reduction,
 ): Reduced {
   const round = f32x4.const(ROUND + 127 + bias);
   const exponent = f.local('v128', madd(m, x, f32x4.const(sign * LOG2_E), round));
   const n = f.local('v128', f32x4.sub(exponent, round));
   const high = madd(m, n, f32x4.const(-sign * LN2_HIGH), x);
-  const r = f.local('v128', madd(m, n, f32x4.const(-sign * LN2_LOW), high));
+  return { exponent, r: f.local('v128', madd(m, n, f32x4.const(-sign * LN2_LOW), high)) };
+}
+
+/**
+ * e^r − 1 = r + r²·q(r); with sign −1 from −r, and its negative. The halves of q are computed side by side (Estrin's scheme):
+ * these functions take as long as their results wait for each other.
+ */
+export function expm1OfReduced(
+  f: FunctionBuilder,
+  m: ModuleBuilder,
+  r: Local<'v128'>,
+  sign: 1 | -1 = 1,
+): Local<'v128'> {
   const square = f.local('v128', f32x4.mul(r, r));
   const [c0, c1, c2, c3, c4] = EXP.map((c, i) => f32x4.const(c * sign ** (i + 1)));
   const upper = madd(m, c4, square, madd(m, c3, r, c2));
   const q = madd(m, upper, square, madd(m, c1, r, c0));
-  return { exponent, p: f.local('v128', madd(m, square, q, r)) };
+  return f.local('v128', madd(m, square, q, r));
+}
+
+/** x = n·ln 2 + r and p = e^r − 1, or its negative with sign −1. */
+function reduce(
+  f: FunctionBuilder,
+  m: ModuleBuilder,
+  x: Local<'v128'>,
+  reduction: Reduction,
+): { readonly exponent: Local<'v128'>; readonly p: Local<'v128'> } {
+  const { exponent, r } = reduceArgument(f, m, x, reduction);
+  return { exponent, p: expm1OfReduced(f, m, r, reduction.sign) };
 }
 
 /** The power of two whose exponent stands in the last bits. */
@@ -134,34 +160,71 @@ const negative = (f: FunctionBuilder, x: Vector): Local<'v128'> =>
   f.local('v128', f32x4.pmax(minusAbs(x), f32x4.const(-104)));
 
 /**
+ * A function of e⁻ˣ by its beginning and its end, with `expm1OfReduced(f, m, r, -1)` between them: for loops that do the one for
+ * many numbers, and then the other.
+ */
+export interface Halves {
+  /** The exponent needs the last 9 bits only. */
+  readonly begin: (f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>) => Reduced;
+  /** @param sign has the sign of x, if the function asks for it */
+  readonly end: (
+    f: FunctionBuilder,
+    p: Local<'v128'>,
+    exponent: Local<'v128'>,
+    sign: Local<'v128'>,
+  ) => Vector;
+}
+
+const whole =
+  ({ begin, end }: Halves): EmitF32x4 =>
+  (f, m, x) => {
+    const v = f.local('v128', x);
+    const { exponent, r } = begin(f, m, v);
+    return end(f, expm1OfReduced(f, m, r, -1), exponent, v);
+  };
+
+/**
  * σ(x) = 1 / (1 + e⁻ˣ), both sides of the fraction times 2^−32, so that it neither overflows nor loses subnormal results. With
  * e⁻ˣ = 2ⁿ·e^r the denominator is (1 + 2ⁿ·(e^r − 1)) + 2ⁿ, of which the product is exact; in another order the 1 is lost to
  * large n.
  */
-export const emitSigmoid: EmitF32x4 = (f, m, x) => {
-  // NaN passes: pmin gives its first operand when one is NaN.
-  const v = f.local('v128', f32x4.pmax(f32x4.pmin(x, f32x4.const(60)), f32x4.const(-104)));
-  const { exponent, p } = reduce(f, m, v, { bias: -32, sign: -1 });
-  const unit = f32x4.const(2 ** -32);
-  const power = f.local('v128', powerOfTwo(exponent));
-  return f32x4.div(unit, f32x4.add(f32x4.sub(unit, f32x4.mul(p, power)), power));
+export const sigmoidHalves: Halves = {
+  begin: (f, m, x) => {
+    // NaN passes: pmin gives its first operand when one is NaN.
+    const v = f.local('v128', f32x4.pmax(f32x4.pmin(x, f32x4.const(60)), f32x4.const(-104)));
+    return reduceArgument(f, m, v, { bias: -32, sign: -1 });
+  },
+  end: (f, p, exponent) => {
+    const unit = f32x4.const(2 ** -32);
+    const power = f.local('v128', powerOfTwo(exponent));
+    return f32x4.div(unit, f32x4.add(f32x4.sub(unit, f32x4.mul(p, power)), power));
+  },
 };
+
+/** 1 / (1 + e⁻ˣ) */
+export const emitSigmoid = whole(sigmoidHalves);
 
 /**
  * tanh a = −u / (u + 2) with u = e^(−2a) − 1 = 2ⁿ·(e^r − 1) + (2ⁿ − 1) for a = |x|, in which nothing cancels. From 9.02 on the
  * result is 1.
  */
-export const emitTanh: EmitF32x4 = (f, m, x) => {
-  const v = f.local('v128', x);
-  const a = f.local('v128', f32x4.pmin(v128.andnot(v, SIGN), f32x4.const(10)));
-  const { exponent, p } = reduce(f, m, f.local('v128', f32x4.add(a, a)), { bias: 0, sign: -1 });
-  const power = f.local('v128', powerOfTwo(exponent));
-  // A product with a power of two is exact.
-  const product = f.local('v128', f32x4.mul(p, power));
-  const numerator = f32x4.add(f32x4.sub(one, power), product);
-  const quotient = f32x4.div(numerator, f32x4.sub(f32x4.add(one, power), product));
-  return v128.or(quotient, v128.and(v, SIGN));
+export const tanhHalves: Halves = {
+  begin: (f, m, x) => {
+    const a = f.local('v128', f32x4.pmin(v128.andnot(x, SIGN), f32x4.const(10)));
+    return reduceArgument(f, m, f.local('v128', f32x4.add(a, a)), { bias: 0, sign: -1 });
+  },
+  end: (f, p, exponent, sign) => {
+    const power = f.local('v128', powerOfTwo(exponent));
+    // A product with a power of two is exact.
+    const product = f.local('v128', f32x4.mul(p, power));
+    const numerator = f32x4.add(f32x4.sub(one, power), product);
+    const quotient = f32x4.div(numerator, f32x4.sub(f32x4.add(one, power), product));
+    return v128.or(quotient, v128.and(sign, SIGN));
+  },
 };
+
+/** tanh x */
+export const emitTanh = whole(tanhHalves);
 
 /** eˣ − 1 = 2·(2^(n−1)·(e^r − 1) + (2^(n−1) − ½)): the doubling lets n be 128. Tiny x are their own value. */
 export const emitExpm1: EmitF32x4 = (f, m, x) => {

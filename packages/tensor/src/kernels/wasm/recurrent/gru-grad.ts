@@ -4,12 +4,11 @@ import type { Expr } from '../assembler/code.js';
 import { memory } from '../assembler/instructions.js';
 import { command, kernel, type Lowering } from '../kernel.js';
 import { madd } from '../math.js';
-import { add, int, matrixOf, padded, product, times } from './product.js';
+import { Preparation, allFloat32 } from './preparation.js';
+import { add, int, matrixOf, none, padded, product, times } from './product.js';
 import type { Place } from './product.js';
 import {
-  Preparation,
   addRow,
-  allFloat32,
   blockOf,
   copyRows,
   gatePointers,
@@ -124,14 +123,44 @@ const backward = kernel(
             round('recurrentGruBackAfter', cellBackward(true), keep);
             const three = times(units, 3);
             // prettier-ignore
-            f.do(call(multiply, recurrent, three, units, r, allZ, rows, dhRow, room, dhRow, room));
+            f.do(call(multiply, recurrent, units, rows, dhRow, room, dhRow, room, r, allZ, three, ...none));
           },
           () => {
             const [two, c] = [times(units, 2), add(i, times(units, 8))];
             round('recurrentGruBack', cellBackward(false), keep);
-            f.do(call(multiply, candidate, units, units, c, allZ, rows, zeros, int(0), pRow, room));
+            f.do(
+              call(
+                multiply,
+                candidate,
+                units,
+                rows,
+                zeros,
+                int(0),
+                pRow,
+                room,
+                c,
+                allZ,
+                units,
+                ...none,
+              ),
+            );
             round('recurrentGruBackReset', resetBackward(context), nothing);
-            f.do(call(multiply, recurrent, two, units, i, allZ, rows, dhRow, room, dhRow, room));
+            f.do(
+              call(
+                multiply,
+                recurrent,
+                units,
+                rows,
+                dhRow,
+                room,
+                dhRow,
+                room,
+                i,
+                allZ,
+                two,
+                ...none,
+              ),
+            );
           },
         );
       });
@@ -166,10 +195,10 @@ export const lowerGruGrad: Lowering<GRUAttrs> = (
       gState: prepare.contiguous(gState),
       sequence: prepare.contiguous(sequence),
       gates: prepare.contiguous(gates),
-      recurrent: prepare.packed(matrixOf(recurrent, { columns, transposed })),
+      recurrent: prepare.packed([matrixOf(recurrent, { columns, transposed })]),
       candidate: resetAfter
         ? 0
-        : prepare.packed(matrixOf(recurrent, { from: columns, columns: units, transposed })),
+        : prepare.packed([matrixOf(recurrent, { from: columns, columns: units, transposed })]),
       initial: prepare.contiguous(initial),
       mask: prepare.contiguous(mask),
       dInput,

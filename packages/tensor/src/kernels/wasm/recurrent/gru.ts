@@ -9,11 +9,10 @@ import { call } from '../assembler/assembler.js';
 import { memory } from '../assembler/instructions.js';
 import { command, kernel, type Lowering } from '../kernel.js';
 import { emitSigmoid, emitTanh, madd } from '../math.js';
-import { add, int, matrixOf, padded, product, times } from './product.js';
+import { Preparation, allFloat32 } from './preparation.js';
+import { add, int, matrixOf, none, padded, product, times } from './product.js';
 import type { Place } from './product.js';
 import {
-  Preparation,
-  allFloat32,
   blockOf,
   copyRows,
   gatePointers,
@@ -107,9 +106,7 @@ const forward = kernel(
       const xRow = add(x, times(start, xBytes));
       const firstGates = add(gates, times(start, gateBytes));
       // prettier-ignore
-      f.do(call(
-        multiply, weights, features, width, xRow, xBytes, times(rows, time), bias, int(0), firstGates, gateBytes,
-      ));
+      f.do(call(multiply, weights, width, times(rows, time), bias, int(0), firstGates, gateBytes, xRow, xBytes, features, ...none));
       const all = f.local('i32', times(time, stateBytes));
       const allGates = f.local('i32', times(time, gateBytes));
       f.set(p, add(products, times(first, room)));
@@ -125,17 +122,17 @@ const forward = kernel(
           args.resetAfter,
           () => {
             // prettier-ignore
-            f.do(call(multiply, recurrent, units, width, before, stride, rows, hBias, int(0), p, room));
+            f.do(call(multiply, recurrent, width, rows, hBias, int(0), p, room, before, stride, units, ...none));
             round('recurrentGruAfter', stepAfter(context), keep);
           },
           () => {
             const two = times(units, 2);
             const q = add(z, times(units, 12));
             // prettier-ignore
-            f.do(call(multiply, recurrent, units, two, before, stride, rows, hBias, int(0), p, room));
+            f.do(call(multiply, recurrent, two, rows, hBias, int(0), p, room, before, stride, units, ...none));
             round('recurrentGruGates', stepGates(context), keep);
             // prettier-ignore
-            f.do(call(multiply, candidate, units, units, q, allGates, rows, hBias, int(0), p, room));
+            f.do(call(multiply, candidate, units, rows, hBias, int(0), p, room, q, allGates, units, ...none));
             round('recurrentGruCandidate', stepCandidate(context), nothing);
           },
         );
@@ -172,11 +169,11 @@ export const lowerGru: Lowering<GRUAttrs> = (
       backwards: goBackwards ? 1 : 0,
       resetAfter: resetAfter ? 1 : 0,
       x: prepare.contiguous(x),
-      weights: prepare.packed(matrixOf(weights)),
-      recurrent: prepare.packed(matrixOf(recurrent, { columns })),
+      weights: prepare.packed([matrixOf(weights)]),
+      recurrent: prepare.packed([matrixOf(recurrent, { columns })]),
       candidate: resetAfter
         ? 0
-        : prepare.packed(matrixOf(recurrent, { from: columns, columns: units })),
+        : prepare.packed([matrixOf(recurrent, { from: columns, columns: units })]),
       bias: prepare.bias(bias, width),
       hBias: prepare.bias(resetAfter ? bias : null, width, 1),
       initial: prepare.contiguous(initial),

@@ -1,23 +1,25 @@
 /**
  * Long short-term memory over whole sequences; the mathematics is in kernels/js/recurrent-lstm.ts.
  *
- * The gates' own tensor [batch, time, 5·units] first takes a step's x·Wx + b, then h·Wh on top, then what the activations
- * make of it.
+ * The sums of a step go to scratch without gaps, in which the activations are begun (activations.ts): those of i, f and o, which
+ * all are sigmoids, in rows of their own, and o from a whole panel on.
  */
-import { call } from '../assembler/assembler.js';
+import { call, type Local } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { memory } from '../assembler/instructions.js';
+import { i32, memory } from '../assembler/instructions.js';
 import { command, kernel, type Lowering } from '../kernel.js';
-import { emitSigmoid, emitTanh, madd } from '../math.js';
-import { add, int, matrixOf, padded, product, times } from './product.js';
-import type { Place } from './product.js';
+import { roundUp } from '../heap.js';
+import { madd } from '../math.js';
+import { beginActivation, endActivation } from './activations.js';
+import { Preparation, allFloat32, biasOf } from './preparation.js';
+import { PANEL, add, int, matrixOf, none, padded, product, sub, times } from './product.js';
+import type { Matrix, Place } from './product.js';
 import {
-  Preparation,
   addRow,
-  allFloat32,
   blockOf,
   copyRows,
   gatePointers,
+  gatesAt,
   nothing,
   overBlocks,
   overSamples,
@@ -31,35 +33,45 @@ import {
 import type { RecurrentAttrs } from '../../../ops/recurrent.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
-/** The cell of one step of one sample; the gates come as sums and leave as values. */
+/** Columns of i and f, and none besides, before o begins. */
+const columnsBeforeO = (units: number): number => roundUp(2 * units, PANEL);
+
+/** The cell of one step of one sample; the gates come as activations that have been begun. */
 function cellForward({ m }: Place): SampleBody {
-  return (f, [gates, , c, , before], units) => {
-    const [pi, pf, pg] = gatePointers(f, gates, units, 3);
-    units.each([pi, pf, pg, before, c], ({ load, store }) => {
-      const i = f.local('v128', emitSigmoid(f, m, load(pi)));
-      const forget = f.local('v128', emitSigmoid(f, m, load(pf)));
-      const g = f.local('v128', emitTanh(f, m, load(pg)));
+  return (f, [gates, , c, , before, sums, sumsG, sumsC, exponents, exponentsG], units) => {
+    const gateBytes = f.local('i32', times(units.count, 4));
+    const bytesBeforeO = i32.and(add(times(gateBytes, 2), 4 * PANEL - 1), int(-4 * PANEL));
+    const toO = f.local('i32', bytesBeforeO);
+    const all = [gates, c, before, sums, sumsG, sumsC, exponents, exponentsG];
+    units.each(all, ({ load, store }) => {
+      const end = (activation: 'sigmoid' | 'tanh', p: Expr<'i32'>, e: Expr<'i32'>): Local<'v128'> =>
+        endActivation(f, activation, load(p), load(e));
+      const i = end('sigmoid', sums, exponents);
+      const forget = end('sigmoid', add(sums, gateBytes), add(exponents, gateBytes));
+      const o = end('sigmoid', add(sums, toO), add(exponents, toO));
+      const g = end('tanh', sumsG, exponentsG);
+      const cell = f.local('v128', madd(m, forget, load(before), f32x4.mul(g, i)));
+      const [pi, pf, pg, po] = gatesAt(f, gates, gateBytes, 4);
       store(pi, i);
       store(pf, forget);
       store(pg, g);
-      store(c, madd(m, forget, load(before), f32x4.mul(g, i)));
+      store(po, o);
+      store(c, cell);
+      store(sumsC, cell);
     });
   };
 }
 
 /** Then what it puts out. */
-function outputForward({ m }: Place): SampleBody {
-  return (f, [gates, h, c], units) => {
-    const [, , , po, pt] = gatePointers(f, gates, units, 5);
-    units.each([po, pt, c, h], ({ load, store }) => {
-      const o = f.local('v128', emitSigmoid(f, m, load(po)));
-      const tanhC = f.local('v128', emitTanh(f, m, load(c)));
-      store(po, o);
-      store(pt, tanhC);
-      store(h, f32x4.mul(o, tanhC));
-    });
-  };
-}
+const outputForward: SampleBody = (f, pointers, units) => {
+  const [gates, h, , , , , , sumsC, , , exponentsC] = pointers;
+  const [, , , po, pt] = gatePointers(f, gates, units, 5);
+  units.each([po, pt, sumsC, exponentsC, h], ({ load, store }) => {
+    const tanhC = endActivation(f, 'tanh', load(sumsC), load(exponentsC));
+    store(pt, tanhC);
+    store(h, f32x4.mul(load(po), tanhC));
+  });
+};
 
 /** A masked step: the states stay, the gates are 0. */
 const keepForward: SampleBody = (f, [gates, h, c, hBefore, cBefore], { count }) => {
@@ -75,21 +87,33 @@ const forward = kernel(
   'lstmF32',
   {
     batch: 'i32', time: 'i32', features: 'i32', units: 'i32', block: 'i32', backwards: 'i32',
-    x: 'i32', weights: 'i32', recurrent: 'i32', bias: 'i32', initial: 'i32', initialCell: 'i32', mask: 'i32',
+    x: 'i32', weights: 'i32', weightsG: 'i32', bias: 'i32', biasG: 'i32', initial: 'i32', initialCell: 'i32', mask: 'i32',
     sequence: 'i32', state: 'i32', cell: 'i32', cells: 'i32', gates: 'i32',
+    sums: 'i32', exponents: 'i32', ifoBytes: 'i32', gBytes: 'i32', columnsBeforeO: 'i32',
   }, // prettier-ignore
   (f, args, context) => {
-    const { time, features, units, x, weights, recurrent, bias, mask } = args;
-    const { sequence, cells, gates } = args;
+    const { time, features, units, x, weights, weightsG, bias, biasG, mask } = args;
+    const { sequence, cells, gates, sums, ifoBytes, gBytes, columnsBeforeO } = args;
     const multiply = product(context);
+    const beginSigmoid = beginActivation(context, 'sigmoid');
+    const beginTanh = beginActivation(context, 'tanh');
     const copy = copyRows(context);
     const stateBytes = f.local('i32', times(units, 4));
     const gateBytes = f.local('i32', times(units, 20));
     const xBytes = f.local('i32', times(features, 4));
-    const width = f.local('i32', times(units, 4));
+    const widthIfo = f.local('i32', add(columnsBeforeO, units));
+    const sumBytes = f.local('i32', add(ifoBytes, times(gBytes, 2)));
     const [h, c, z] = [f.local('i32'), f.local('i32'), f.local('i32')];
     const [hBefore, cBefore, stride] = [f.local('i32'), f.local('i32'), f.local('i32')];
     overBlocks(f, args, context, (first, rows) => {
+      const ifo = f.local('i32', add(sums, times(first, sumBytes)));
+      const g = f.local('i32', add(ifo, times(rows, ifoBytes)));
+      const cell = f.local('i32', add(g, times(rows, gBytes)));
+      const beside = sub(args.exponents, sums);
+      const [exponents, exponentsG, exponentsC] = [ifo, g, cell].map((at) =>
+        f.local('i32', add(at, beside)),
+      );
+      const vectors = (bytes: Local<'i32'>): Expr<'i32'> => i32.shr_u(times(rows, bytes), int(4));
       const start = f.local('i32', times(first, time));
       const all = f.local('i32', times(time, stateBytes));
       const allGates = f.local('i32', times(time, gateBytes));
@@ -103,17 +127,25 @@ const forward = kernel(
         setBefore(f, [cBefore, stride], { ...place, initial: args.initialCell, sequence: cells });
         const xRow = add(x, times(add(start, t), xBytes));
         // prettier-ignore
-        f.do(call(multiply, weights, features, width, xRow, allX, rows, bias, int(0), z, allGates));
-        // prettier-ignore
-        f.do(call(multiply, recurrent, units, width, hBefore, stride, rows, z, allGates, z, allGates));
+        f.do(
+          call(multiply, weights, widthIfo, rows, bias, int(0), ifo, ifoBytes, xRow, allX, features, hBefore, stride, units),
+          call(multiply, weightsG, units, rows, biasG, int(0), g, gBytes, xRow, allX, features, hBefore, stride, units),
+          call(beginSigmoid, ifo, vectors(ifoBytes), exponents),
+          call(beginTanh, g, vectors(gBytes), exponentsG),
+        );
         const samples = { rows, units, mask, time, first, t };
-        const moving = [[z, allGates], [h, all], [c, all], [hBefore, stride], [cBefore, stride]] as const; // prettier-ignore
+        // prettier-ignore
+        const moving = [
+          [z, allGates], [h, all], [c, all], [hBefore, stride], [cBefore, stride], [ifo, ifoBytes], [g, gBytes],
+          [cell, gBytes], [exponents, ifoBytes], [exponentsG, gBytes], [exponentsC, gBytes],
+        ] as const;
         overSamples(context, f, 'recurrentLstmCell', samples, moving, {
           step: cellForward(context),
           kept: keepForward,
         });
+        f.do(call(beginTanh, cell, vectors(gBytes), exponentsC));
         overSamples(context, f, 'recurrentLstmOutput', samples, moving, {
-          step: outputForward(context),
+          step: outputForward,
           kept: nothing,
         });
       });
@@ -129,11 +161,11 @@ const forward = kernel(
 
 /** One step of one sample, back. */
 const cellBackward: SampleBody = (f, [gates, dz, gSequence, dh, dc, before], units) => {
-  const values = gatePointers(f, gates, units, 5);
-  const gradients = gatePointers(f, dz, units, 4);
   const { add: plus, mul } = f32x4;
-  const all = [...values, ...gradients, before, gSequence, dh, dc];
-  units.each(all, ({ load, store }) => {
+  const gateBytes = f.local('i32', times(units.count, 4));
+  units.each([gates, dz, before, gSequence, dh, dc], ({ load, store }) => {
+    const values = gatesAt(f, gates, gateBytes, 5);
+    const gradients = gatesAt(f, dz, gateBytes, 4);
     const [i, forget, g, o, tanhC] = values.map((at) => f.local('v128', load(at)));
     const ofState = f.local('v128', plus(load(dh), load(gSequence)));
     store(gradients[3], sigmoidGradient(mul(ofState, tanhC), o));
@@ -189,7 +221,9 @@ const backward = kernel(
         const moving = [[y, allGates], [z, allZ], [g, all], [dhRow, room], [dcRow, room], [cBefore, stride]] as const; // prettier-ignore
         const bodies = { step: cellBackward, kept: keepBackward };
         overSamples(context, f, 'recurrentLstmBack', samples, moving, bodies);
-        f.do(call(multiply, recurrent, width, units, z, allZ, rows, dhRow, room, dhRow, room));
+        f.do(
+          call(multiply, recurrent, units, rows, dhRow, room, dhRow, room, z, allZ, width, ...none),
+        );
       });
       f.do(call(copy, of(args.dInitial), stateBytes, dhRow, room, rows, stateBytes));
       f.do(call(copy, of(args.dInitialCell), stateBytes, dcRow, room, rows, stateBytes));
@@ -209,6 +243,13 @@ export const lowerLstm: Lowering<RecurrentAttrs> = (
   const [batch, time, features] = x.shape;
   const units = recurrent.shape[0];
   const prepare = new Preparation(context);
+  const both = (gate: number, columns: number): Matrix[] =>
+    [weights, recurrent].map((w) => matrixOf(w, { from: gate * units, columns }));
+  const biases = (gate: number, columns: number): Matrix[] => [
+    biasOf(bias, { from: gate * units, columns }),
+  ];
+  const [widthIfo, widthG] = [padded(columnsBeforeO(units) + units), padded(units)];
+  const room = batch * (widthIfo + 2 * widthG);
   const main = command(
     forward,
     {
@@ -219,9 +260,10 @@ export const lowerLstm: Lowering<RecurrentAttrs> = (
       block: blockOf(batch, units * 4 * units),
       backwards: goBackwards ? 1 : 0,
       x: prepare.contiguous(x),
-      weights: prepare.packed(matrixOf(weights)),
-      recurrent: prepare.packed(matrixOf(recurrent)),
-      bias: prepare.bias(bias, 4 * units),
+      weights: prepare.packed(both(0, 2 * units), both(3, units)),
+      weightsG: prepare.packed(both(2, units)),
+      bias: prepare.packed(biases(0, 2 * units), biases(3, units)),
+      biasG: prepare.packed(biases(2, units)),
       initial: prepare.contiguous(initial),
       initialCell: prepare.contiguous(initialCell),
       mask: prepare.contiguous(mask),
@@ -230,6 +272,11 @@ export const lowerLstm: Lowering<RecurrentAttrs> = (
       cell,
       cells,
       gates,
+      sums: prepare.room(room),
+      exponents: prepare.room(room),
+      ifoBytes: 4 * widthIfo,
+      gBytes: 4 * widthG,
+      columnsBeforeO: columnsBeforeO(units),
     },
     work(batch * time, features + units, 4 * units),
   );
@@ -258,7 +305,7 @@ export const lowerLstmGrad: Lowering<RecurrentAttrs> = (
       gCell: prepare.contiguous(gCell),
       cells: prepare.contiguous(cells),
       gates: prepare.contiguous(gates),
-      recurrent: prepare.packed(matrixOf(recurrent, { transposed: true })),
+      recurrent: prepare.packed([matrixOf(recurrent, { transposed: true })]),
       initialCell: prepare.contiguous(initialCell),
       mask: prepare.contiguous(mask),
       dz,

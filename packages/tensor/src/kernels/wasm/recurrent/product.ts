@@ -1,12 +1,12 @@
 /**
  * The products of the recurrent kernels, with packed weights.
  *
- * Weights [k, n] are packed once for each call into the panels of other products (gemm/pack.ts). A product C = D + A·W takes
- * the rows of A, D and C anywhere in memory, so that one step of a sequence [batch, time, …] needs no copy, and therefore has
- * tiles of its own: those of gemm/micro.ts begin with 0 and want A packed, or its rows side by side. D and C have room for n
- * rounded up to a multiple of 4.
+ * Weights [k, n] are packed once for each call into the panels of other products (gemm/pack.ts). A product C = D + [A | B]·W
+ * takes the rows of A, B, C and D anywhere in memory, so that one step of a sequence [batch, time, …] needs no copy and x·Wx
+ * and h·Wh are one product, and therefore has tiles of its own: those of gemm/micro.ts begin with 0 and want A packed, or its
+ * rows side by side. C and D have room for n rounded up to a multiple of 4.
  */
-import { call, type FunctionRef, type Local } from '../assembler/assembler.js';
+import { call, type FunctionRef } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { i32, memory } from '../assembler/instructions.js';
 import { command, kernel, type Command, type KernelContext, type Operand } from '../kernel.js';
@@ -14,19 +14,24 @@ import { F32 } from '../gemm/micro.js';
 import { packPanels } from '../gemm/pack.js';
 import { madd } from '../math.js';
 import { v128 } from '../assembler/simd.js';
+import { minimum } from '../integers.js';
 import { roundUp } from '../heap.js';
 
 /** Where functions are made. */
 export type Place = Pick<KernelContext, 'm' | 'shared'>;
 
 /** Columns of a panel. */
-const PANEL = 8;
+export const PANEL = 8;
 
 /**
- * The most rows of A in registers at once: with two sums each, two vectors of weights, one of A and one for a product on its
- * way they need 14 of the 15 registers that V8 leaves.
+ * Rows of a tile of two vectors: with two sums each, two vectors of weights and what is read of A they need 14 of the 15 registers
+ * that V8 leaves. Of a narrow tile, of one vector, there may be more.
  */
-export const TILE_ROWS = 5;
+const TILE_ROWS = 4;
+const NARROW_ROWS = 5;
+
+/** Steps of k in one round of the innermost loop of a whole tile, and of one with fewer rows. */
+const [UNROLL, UNROLL_REST] = [20, 2];
 
 export const int = i32.const;
 export const add = (a: Expr<'i32'>, b: Expr<'i32'> | number): Expr<'i32'> =>
@@ -35,22 +40,35 @@ export const sub = i32.sub;
 export const times = (a: Expr<'i32'>, b: Expr<'i32'> | number): Expr<'i32'> =>
   i32.mul(a, typeof b === 'number' ? int(b) : b);
 
+const [FOUR, FIVE] = [['i32', 'i32', 'i32', 'i32'], ['i32', 'i32', 'i32', 'i32', 'i32']] as const; // prettier-ignore
+
 /** So many addresses and sizes. */
 export type Ints<N extends number, T extends readonly 'i32'[] = readonly []> = T['length'] extends N
   ? T
   : Ints<N, readonly [...T, 'i32']>;
 
+/** The most rows of a tile of so many vectors. */
+const tileRows = (vectors: number): number => (vectors === 1 ? NARROW_ROWS : TILE_ROWS);
+
 /** n rounded up to a multiple of 4: the columns for which there must be room. */
 export const padded = (n: number): number => roundUp(n, 4);
 
-/** Weights [k, n] of any strides (bytes) into panels, or so many bytes of zeros where there are none. */
+/** Weights [k, n] of any strides (bytes) into panels so many bytes apart, or so many bytes of zeros where there are none. */
 export const packWeights = kernel(
   'recurrentPackF32',
   // prettier-ignore
-  { from: 'i32', rowStride: 'i32', columnStride: 'i32', k: 'i32', n: 'i32', to: 'i32', zeros: 'i32' },
-  (f, { from, rowStride, columnStride, k, n, to, zeros }, { m, shared }) => {
+  {
+    from: 'i32', rowStride: 'i32', columnStride: 'i32', k: 'i32', n: 'i32', to: 'i32', panelBytes: 'i32', zeros: 'i32',
+  },
+  (f, { from, rowStride, columnStride, k, n, to, panelBytes, zeros }, { m, shared }) => {
+    const packPanel = packPanels(m, shared, F32, PANEL);
     f.do(memory.fill(to, int(0), zeros));
-    f.do(call(packPanels(m, shared, F32, PANEL), from, columnStride, rowStride, n, k, to));
+    f.while(i32.gt_s(n, int(0)), () => {
+      f.do(call(packPanel, from, columnStride, rowStride, minimum(n, int(PANEL)), k, to));
+      f.increment(from, times(columnStride, PANEL));
+      f.increment(to, panelBytes);
+      f.increment(n, -PANEL);
+    });
   },
 );
 
@@ -70,11 +88,12 @@ export function packedBytes({ rows, columns }: Matrix): number {
   return 4 * rows * roundUp(columns, PANEL);
 }
 
-/** Packs weights into panels at an address. */
-export function pack(matrix: Matrix, to: number): Command {
+/** Packs weights into panels at an address; the panels may have more rows, which others fill. */
+export function pack(matrix: Matrix, to: number, rowsOfPanel = matrix.rows): Command {
   const { address: from, rows: k, columns, rowStride, columnStride, absent = false } = matrix;
   const [n, zeros] = absent ? [0, packedBytes(matrix)] : [columns, 0];
-  return command(packWeights, { from, rowStride, columnStride, k, n, to, zeros });
+  const panelBytes = 4 * PANEL * rowsOfPanel;
+  return command(packWeights, { from, rowStride, columnStride, k, n, to, panelBytes, zeros });
 }
 
 /** Some columns of a tensor [rows, columns] (or of one row [columns]), turned round if `transposed`. */
@@ -97,69 +116,97 @@ export function matrixOf(
     : { address: start, rows, columns, rowStride, columnStride };
 }
 
-/** (a, aStride, w, k, d, dStride, c, cStride): `rows` rows of C = D + A·W for one panel of 4·vectors columns. */
-function tile(place: Place, rows: number, vectors: number): FunctionRef<Ints<8>, 'void'> {
+/** (w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb): `rows` rows of C = D + [A | B]·W for one panel of 4·vectors columns. */
+function tile({ m, shared }: Place, rows: number, vectors: number): FunctionRef<Ints<11>, 'void'> {
   const name = `recurrentTile${rows}x${vectors}`;
-  return place.shared.once(name, () =>
-    place.m.function(
+  const unroll = rows === tileRows(vectors) ? UNROLL : UNROLL_REST;
+  return shared.once(name, () =>
+    m.function(
       name,
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      [...FIVE, ...FIVE, 'i32'],
       'void',
-      (f, a, aStride, w, k, d, dStride, c, cStride) => {
-        // What comes out of an operation V8 knows to be extended to 64 bits; a parameter it extends anew in each round.
-        for (const address of [a, w]) f.set(address, i32.and(address, int(-4)));
-        const rowsOfA = [a];
-        for (let r = 1; r < rows; r++) rowsOfA.push(f.local('i32', add(rowsOfA[r - 1], aStride)));
-        const sums: Local<'v128'>[] = [];
-        for (let r = 0; r < rows; r++) {
-          if (r > 0) f.increment(d, dStride);
-          for (let v = 0; v < vectors; v++) sums.push(f.local('v128', v128.load(d, 16 * v)));
-        }
+      (f, w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
+        const sums = Array.from({ length: rows * vectors }, () => f.local('v128'));
         const weights = Array.from({ length: vectors }, () => f.local('v128'));
         const value = f.local('v128');
-        // Not unrolled: V8 then keeps the sums in other registers in each copy of the step, and moves them.
-        const end = f.local('i32', add(a, times(k, 4)));
-        f.while(i32.lt_u(a, end), () => {
-          weights.forEach((weight, v) => f.set(weight, v128.load(w, 16 * v)));
+        const rowsOfA = Array.from({ length: rows }, () => f.local('i32'));
+        sums.forEach((sum, i) => {
+          if (i > 0 && i % vectors === 0) f.increment(d, dStride);
+          f.set(sum, v128.load(d, 16 * (i % vectors)));
+        });
+        /** The step at this place of a round. */
+        const step = (place: number): void => {
+          weights.forEach((weight, v) => f.set(weight, v128.load(w, 4 * PANEL * place + 16 * v)));
           rowsOfA.forEach((row, r) => {
-            f.set(value, v128.load32_splat(row));
+            f.set(value, v128.load32_splat(row, 4 * place));
             weights.forEach((weight, v) => {
               const sum = sums[r * vectors + v];
-              f.set(sum, madd(place.m, value, weight, sum));
+              f.set(sum, madd(m, value, weight, sum));
             });
           });
-          for (const row of rowsOfA) f.increment(row, 4);
-          f.increment(w, 4 * PANEL);
+        };
+        // What comes out of an operation V8 knows to be extended to 64 bits; a parameter it extends anew in each round.
+        f.set(w, i32.and(w, int(-4)));
+        f.loop((nextOperand) => {
+          rowsOfA.forEach((row, r) =>
+            f.set(row, r === 0 ? i32.and(a, int(-4)) : add(rowsOfA[r - 1], aStride)),
+          );
+          // The tests between the steps keep V8 from loading what all of them read at once (see gemm/micro.ts).
+          f.if(k, () =>
+            f.block((end) =>
+              f.loop((again) => {
+                for (let place = 0; place < unroll; place++) {
+                  if (place > 0) f.br_if(end, i32.eq(k, int(place)));
+                  step(place);
+                }
+                for (const row of rowsOfA) f.increment(row, 4 * unroll);
+                f.increment(w, 4 * PANEL * unroll);
+                f.increment(k, -unroll);
+                f.br_if(again, k);
+              }),
+            ),
+          );
+          // What is left of k has been done in the last round.
+          f.increment(w, times(k, 4 * PANEL));
+          f.set(a, b);
+          f.set(aStride, bStride);
+          f.set(k, kb);
+          f.set(kb, int(0));
+          f.br_if(nextOperand, k);
         });
-        sums.forEach((sum, i) => {
-          if (i > 0 && i % vectors === 0) f.increment(c, cStride);
-          f.do(v128.store(c, sum, 16 * (i % vectors)));
-        });
+        // The last row first: V8 computes in the opposite order what is stored.
+        f.increment(c, times(cStride, rows - 1));
+        for (let i = sums.length - 1; i >= 0; i--) {
+          f.do(v128.store(c, sums[i], 16 * (i % vectors)));
+          if (i > 0 && i % vectors === 0) f.set(c, sub(c, cStride));
+        }
       },
     ),
   );
 }
 
-/** (w, k, a, aStride, rows, d, dStride, c, cStride): one panel for all rows. */
-function panel(place: Place, vectors: number): FunctionRef<Ints<9>, 'void'> {
-  const tiles = Array.from({ length: TILE_ROWS }, (_, i) => tile(place, i + 1, vectors));
+/** (w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb): one panel for all rows. */
+function panel(place: Place, vectors: number): FunctionRef<Ints<12>, 'void'> {
+  const most = tileRows(vectors);
+  const tiles = Array.from({ length: most }, (_, i) => tile(place, i + 1, vectors));
   const name = `recurrentPanel${vectors}`;
   return place.shared.once(name, () =>
     place.m.function(
       name,
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      [...FOUR, ...FOUR, ...FOUR],
       'void',
-      (f, w, k, a, aStride, rows, d, dStride, c, cStride) => {
+      (f, w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
         const whole = (count: number): void =>
-          f.do(call(tiles[count - 1], a, aStride, w, k, d, dStride, c, cStride));
-        f.while(i32.ge_s(rows, int(TILE_ROWS)), () => {
-          whole(TILE_ROWS);
-          f.increment(a, times(aStride, TILE_ROWS));
-          f.increment(d, times(dStride, TILE_ROWS));
-          f.increment(c, times(cStride, TILE_ROWS));
-          f.increment(rows, -TILE_ROWS);
+          f.do(call(tiles[count - 1], w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb));
+        f.while(i32.ge_s(rows, int(most)), () => {
+          whole(most);
+          f.increment(a, times(aStride, most));
+          f.increment(b, times(bStride, most));
+          f.increment(d, times(dStride, most));
+          f.increment(c, times(cStride, most));
+          f.increment(rows, -most);
         });
-        for (let rest = TILE_ROWS - 1; rest > 0; rest--) {
+        for (let rest = most - 1; rest > 0; rest--) {
           f.if(i32.eq(rows, int(rest)), () => whole(rest));
         }
       },
@@ -175,7 +222,7 @@ function outerProduct({ m, shared }: Place): FunctionRef<Ints<9>, 'void'> {
   return shared.once('recurrentOuter', () =>
     m.function(
       'recurrentOuter',
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      [...FIVE, ...FOUR],
       'void',
       (f, w, n, a, aStride, rows, d, dStride, c, cStride) => {
         const [from, weights, to, end] = [1, 2, 3, 4].map(() => f.local('i32'));
@@ -208,47 +255,54 @@ function outerProduct({ m, shared }: Place): FunctionRef<Ints<9>, 'void'> {
 /** Rows of A that stay in the cache while all panels of W pass by. */
 const CHUNK = 60;
 
+/** Where a product has no B. */
+export const none = [int(0), int(0), int(0)] as const;
+
 /**
- * (w, k, n, a, aStride, rows, d, dStride, c, cStride): C[rows×n] = D + A·W, with W packed [k, n]. C may be D; a stride of 0
- * takes one row of D, a bias, for all.
+ * (w, n, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb): C[rows×n] = D + [A | B]·W with A [rows, k], B [rows, kb] and
+ * W packed [k + kb, n]. C may be D; a stride of 0 takes one row of D, a bias, for all. Without B kb is 0.
  */
-export function product(place: Place): FunctionRef<Ints<10>, 'void'> {
+export function product(place: Place): FunctionRef<Ints<13>, 'void'> {
   const [narrow, wide, outer] = [panel(place, 1), panel(place, 2), outerProduct(place)];
   return place.shared.once('recurrentProduct', () => {
     const chunk = place.m.function(
       'recurrentChunk',
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      [...FIVE, ...FOUR, ...FOUR],
       'void',
-      (f, w, k, n, a, aStride, rows, d, dStride, c, cStride) => {
+      (f, w, n, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
+        const panelBytes = f.local('i32', times(add(k, kb), 4 * PANEL));
         f.while(i32.gt_s(n, int(4)), () => {
-          f.do(call(wide, w, k, a, aStride, rows, d, dStride, c, cStride));
-          f.increment(w, times(k, 4 * PANEL));
+          f.do(call(wide, w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb));
+          f.increment(w, panelBytes);
           f.increment(d, 4 * PANEL);
           f.increment(c, 4 * PANEL);
           f.increment(n, -PANEL);
         });
         f.if(i32.gt_s(n, int(0)), () =>
-          f.do(call(narrow, w, k, a, aStride, rows, d, dStride, c, cStride)),
+          f.do(call(narrow, w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb)),
         );
       },
     );
     return place.m.function(
       'recurrentProduct',
-      ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+      [...FIVE, ...FOUR, ...FOUR],
       'void',
-      (f, w, k, n, a, aStride, rows, d, dStride, c, cStride) => {
-        f.if(i32.eq(k, int(1)), () => {
+      (f, w, n, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
+        f.if(i32.and(i32.eq(k, int(1)), i32.eqz(kb)), () => {
           f.do(call(outer, w, n, a, aStride, rows, d, dStride, c, cStride));
           f.return();
         });
-        f.while(i32.gt_s(rows, int(CHUNK)), () => {
-          f.do(call(chunk, w, k, n, a, aStride, int(CHUNK), d, dStride, c, cStride));
+        const rowsAtOnce = f.local('i32');
+        f.while(rows, () => {
+          f.set(rowsAtOnce, minimum(rows, int(CHUNK)));
+          // prettier-ignore
+          f.do(call(chunk, w, n, rowsAtOnce, d, dStride, c, cStride, a, aStride, k, b, bStride, kb));
           f.increment(a, times(aStride, CHUNK));
+          f.increment(b, times(bStride, CHUNK));
           f.increment(d, times(dStride, CHUNK));
           f.increment(c, times(cStride, CHUNK));
-          f.increment(rows, -CHUNK);
+          f.set(rows, sub(rows, rowsAtOnce));
         });
-        f.do(call(chunk, w, k, n, a, aStride, rows, d, dStride, c, cStride));
       },
     );
   });

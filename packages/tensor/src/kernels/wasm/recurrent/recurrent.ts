@@ -1,19 +1,19 @@
 /**
  * Recurrent layers over whole sequences, forwards and back through time, in float32. The products with the weights are in
- * product.ts, the loops in steps.ts, each kind of cell in a file of its own.
+ * product.ts, activations in activations.ts, the loops in steps.ts, each kind of cell in a file of its own.
  */
 import type { Kernel } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { gruGradKernels, lowerGruGrad } from './gru-grad.js';
 import { gruKernels, lowerGru } from './gru.js';
 import { lowerLstm, lowerLstmGrad, lstmKernels } from './lstm.js';
+import { preparationKernels } from './preparation.js';
 import { packWeights } from './product.js';
 import { lowerRnn, lowerRnnGrad, rnnKernels } from './simple.js';
-import { stepKernels } from './steps.js';
 
 export const recurrentKernels: readonly Kernel[] = [
   packWeights,
-  ...stepKernels,
+  ...preparationKernels,
   ...rnnKernels,
   ...lstmKernels,
   ...gruKernels,

@@ -1,19 +1,17 @@
 /**
  * Simple recurrent layers over whole sequences; the mathematics is in kernels/js/recurrent.ts.
  *
- * A step's x·Wx + b goes to a place of its own, whose rows have room for whole panels; h·Wh is added there.
+ * The sums of a step go to a place of its own, whose rows have room for whole vectors, and tanh is begun there.
  */
 import { call } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
-import { memory } from '../assembler/instructions.js';
+import { i32, memory } from '../assembler/instructions.js';
 import { command, kernel, type Lowering } from '../kernel.js';
-import { emitTanh } from '../math.js';
-import { add, int, matrixOf, padded, product, times } from './product.js';
-import type { Place } from './product.js';
+import { beginActivation, endActivation } from './activations.js';
+import { Preparation, allFloat32 } from './preparation.js';
+import { add, int, matrixOf, none, padded, product, times } from './product.js';
 import {
-  Preparation,
   addRow,
-  allFloat32,
   blockOf,
   copyRows,
   overBlocks,
@@ -27,26 +25,27 @@ import {
 import type { RecurrentAttrs } from '../../../ops/recurrent.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
-/** h = tanh z */
-function cellForward({ m }: Place): SampleBody {
-  return (f, [z, h], units) =>
-    units.each([z, h], ({ load, store }) => store(h, emitTanh(f, m, load(z))));
-}
+/** h = tanh z, which has been begun. */
+const cellForward: SampleBody = (f, [z, exponents, h], units) =>
+  units.each([z, exponents, h], ({ load, store }) =>
+    store(h, endActivation(f, 'tanh', load(z), load(exponents))),
+  );
 
-const keepForward: SampleBody = (f, [, h, before], { count }) =>
+const keepForward: SampleBody = (f, [, , h, before], { count }) =>
   f.do(memory.copy(h, before, times(count, 4)));
 
 const forward = kernel(
   'simpleRnnF32',
   {
     batch: 'i32', time: 'i32', features: 'i32', units: 'i32', block: 'i32', backwards: 'i32',
-    x: 'i32', weights: 'i32', recurrent: 'i32', bias: 'i32', initial: 'i32', mask: 'i32',
-    sequence: 'i32', state: 'i32', sums: 'i32', sumBytes: 'i32',
+    x: 'i32', weights: 'i32', bias: 'i32', initial: 'i32', mask: 'i32', sequence: 'i32', state: 'i32',
+    sums: 'i32', exponents: 'i32', sumBytes: 'i32',
   }, // prettier-ignore
   (f, args, context) => {
-    const { time, features, units, x, weights, recurrent, bias, mask } = args;
+    const { time, features, units, x, weights, bias, mask } = args;
     const { initial, sequence, sums, sumBytes } = args;
     const multiply = product(context);
+    const beginTanh = beginActivation(context, 'tanh');
     const copy = copyRows(context);
     const stateBytes = f.local('i32', times(units, 4));
     const xBytes = f.local('i32', times(features, 4));
@@ -54,6 +53,7 @@ const forward = kernel(
     overBlocks(f, args, context, (first, rows) => {
       const start = f.local('i32', times(first, time));
       const z = f.local('i32', add(sums, times(first, sumBytes)));
+      const exponents = f.local('i32', add(args.exponents, times(first, sumBytes)));
       const all = f.local('i32', times(time, stateBytes));
       const allX = f.local('i32', times(time, xBytes));
       overSteps(f, args, 'first', (s, t) => {
@@ -62,12 +62,12 @@ const forward = kernel(
         const xRow = add(x, times(add(start, t), xBytes));
         // prettier-ignore
         f.do(
-          call(multiply, weights, features, units, xRow, allX, rows, bias, int(0), z, sumBytes),
-          call(multiply, recurrent, units, units, before, stride, rows, z, sumBytes, z, sumBytes),
+          call(multiply, weights, units, rows, bias, int(0), z, sumBytes, xRow, allX, features, before, stride, units),
+          call(beginTanh, z, i32.shr_u(times(rows, sumBytes), int(4)), exponents),
         );
         const samples = { rows, units, mask, time, first, t };
-        const moving = [[z, sumBytes], [h, all], [before, stride]] as const; // prettier-ignore
-        const bodies = { step: cellForward(context), kept: keepForward };
+        const moving = [[z, sumBytes], [exponents, sumBytes], [h, all], [before, stride]] as const; // prettier-ignore
+        const bodies = { step: cellForward, kept: keepForward };
         overSamples(context, f, 'recurrentRnnStep', samples, moving, bodies);
       });
       setBefore(f, [before, stride], { s: time, first, time, stateBytes, initial, sequence });
@@ -117,7 +117,9 @@ const backward = kernel(
         const moving = [[y, all], [z, all], [g, all], [dhRow, room]] as const; // prettier-ignore
         const bodies = { step: cellBackward, kept: keepBackward };
         overSamples(context, f, 'recurrentRnnBack', samples, moving, bodies);
-        f.do(call(multiply, recurrent, units, units, z, all, rows, dhRow, room, dhRow, room));
+        f.do(
+          call(multiply, recurrent, units, rows, dhRow, room, dhRow, room, z, all, units, ...none),
+        );
       });
       f.do(call(copy, of(args.dInitial), stateBytes, dhRow, room, rows, stateBytes));
     });
@@ -146,14 +148,14 @@ export const lowerRnn: Lowering<RecurrentAttrs> = (
       block: blockOf(batch, units * units),
       backwards: goBackwards ? 1 : 0,
       x: prepare.contiguous(x),
-      weights: prepare.packed(matrixOf(weights)),
-      recurrent: prepare.packed(matrixOf(recurrent)),
+      weights: prepare.packed([matrixOf(weights), matrixOf(recurrent)]),
       bias: prepare.bias(bias, units),
       initial: prepare.contiguous(initial),
       mask: prepare.contiguous(mask),
       sequence,
       state,
       sums: prepare.room(batch * padded(units)),
+      exponents: prepare.room(batch * padded(units)),
       sumBytes: 4 * padded(units),
     },
     work(batch * time, features + units, units),
@@ -181,7 +183,7 @@ export const lowerRnnGrad: Lowering<RecurrentAttrs> = (
       gSequence: prepare.contiguous(gSequence),
       gState: prepare.contiguous(gState),
       sequence: prepare.contiguous(sequence),
-      recurrent: prepare.packed(matrixOf(recurrent, { transposed: true })),
+      recurrent: prepare.packed([matrixOf(recurrent, { transposed: true })]),
       mask: prepare.contiguous(mask),
       dz,
       dInitial,

@@ -11,23 +11,15 @@ import {
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f32, i32, memory } from '../assembler/instructions.js';
-import {
-  type Part,
-  partRange,
-  command,
-  kernel,
-  type Command,
-  type LoweringContext,
-  type Operand,
-} from '../kernel.js';
-import { TILE_ROWS, add, int, matrixOf, pack, packedBytes, padded, sub, times } from './product.js';
-import type { Ints, Matrix, Place } from './product.js';
+import { partRange, type Part } from '../kernel.js';
+import { add, int, padded, sub, times } from './product.js';
+import type { Ints, Place } from './product.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
 type Int = Local<'i32'>;
 
 /**
- * Does the body for each block of a part's samples. Parts begin with a tile of the products.
+ * Does the body for each block of a part's samples.
  *
  * @param body gets the first sample and how many there are
  */
@@ -37,7 +29,7 @@ export function overBlocks(
   own: Part,
   body: (first: Int, rows: Int) => void,
 ): void {
-  const { from: first, to: end } = partRange(f, batch, own, TILE_ROWS);
+  const { from: first, to: end } = partRange(f, batch, own);
   const rows = f.local('i32');
   f.while(i32.lt_s(first, end), () => {
     f.set(rows, sub(end, first));
@@ -254,6 +246,16 @@ export function gatePointers(f: FunctionBuilder, at: Int, units: Units, gates: n
   return pointers;
 }
 
+/**
+ * The same worked out from the first in each round, for bodies with so many pointers that those which go along would not stay in
+ * registers.
+ */
+export function gatesAt(f: FunctionBuilder, at: Int, gateBytes: Int, gates: number): Int[] {
+  const pointers = [at];
+  for (let g = 1; g < gates; g++) pointers.push(f.local('i32', add(pointers[g - 1], gateBytes)));
+  return pointers;
+}
+
 /** d·y·(1 − y): through y = σ(z). */
 export const sigmoidGradient = (d: Expr<'v128'>, y: Expr<'v128'>): Expr<'v128'> =>
   f32x4.mul(f32x4.mul(d, y), f32x4.sub(f32x4.const(1), y));
@@ -315,85 +317,12 @@ export function setBefore(
   );
 }
 
-/** [n0, n1, n2] of any strides (bytes) to a place without gaps. */
-const copyStrided = kernel(
-  'recurrentCopyF32',
-  { from: 'i32', n0: 'i32', n1: 'i32', n2: 'i32', s0: 'i32', s1: 'i32', s2: 'i32', to: 'i32' },
-  (f, { from, n0, n1, n2, s0, s1, s2, to }, { m, shared }) => {
-    const row = shared.once('recurrentCopyRow', () =>
-      m.function('recurrentCopyRow', ['i32', 'i32', 'i32', 'i32'], 'void', (g, at, n, step, into) =>
-        g.while(n, () => {
-          g.do(f32.store(into, f32.load(at)));
-          g.increment(at, step);
-          g.increment(into, 4);
-          g.increment(n, -1);
-        }),
-      ),
-    );
-    const i = f.local('i32');
-    const j = f.local('i32');
-    f.for(i, int(0), n0, 1, () => {
-      f.for(j, int(0), n1, 1, () => {
-        f.do(call(row, add(from, add(i32.mul(i, s0), i32.mul(j, s1))), n2, s2, to));
-        f.increment(to, times(n2, 4));
-      });
-    });
-  },
-);
-
-export const stepKernels = [copyStrided];
-
-export const allFloat32 = (inputs: readonly Operand[]): boolean =>
-  inputs.every(({ dtype }) => dtype === 'float32');
-
-/** What a lowering needs before its main command: room, and tensors without gaps. */
-export class Preparation {
-  readonly commands: Command[] = [];
-
-  constructor(private readonly context: LoweringContext) {}
-
-  /** Room for so many numbers. */
-  room(numbers: number): number {
-    return this.context.scratch(4 * numbers);
-  }
-
-  /** The address of a tensor's elements in row-major order without gaps; 0 for a mask or bias that is not there. */
-  contiguous({ address, shape, strides, size, contiguous }: Operand): number {
-    if (shape.length === 1 && shape[0] === 0) return 0;
-    if (contiguous) return address;
-    const to = this.room(size);
-    const lengths = [1, 1, 1, ...shape].slice(-3);
-    const [s0, s1, s2] = [0, 0, 0, ...strides].slice(-3).map((stride) => 4 * stride);
-    const [n0, n1, n2] = lengths;
-    this.commands.push(command(copyStrided, { from: address, n0, n1, n2, s0, s1, s2, to }));
-    return to;
-  }
-
-  /** The address of packed weights. */
-  packed(matrix: Matrix): number {
-    const to = this.context.scratch(packedBytes(matrix));
-    this.commands.push(pack(matrix, to));
-    return to;
-  }
-
-  /** The address of a row of the bias, filled up to a multiple of 4 with zeros; of zeros alone where there is none. */
-  bias(bias: Operand | null, width: number, row = 0): number {
-    const given = bias === null || bias.size === 0 ? null : bias;
-    if (given === null) {
-      const nothing = { address: 0, rowStride: 0, columnStride: 0 };
-      return this.packed({ ...nothing, rows: 1, columns: width, absent: true });
-    }
-    const matrix = matrixOf(given);
-    return this.packed({ ...matrix, address: matrix.address + row * matrix.rowStride, rows: 1 });
-  }
-}
-
 /**
  * Samples that go through all steps together. With few weights their states and gates stay in the cache; many weights are to
  * pass by for as many samples as there are.
  */
 export function blockOf(batch: number, weights: number): number {
-  return weights > 65536 ? Math.max(batch, 1) : 4 * TILE_ROWS;
+  return weights > 65536 ? Math.max(batch, 1) : 20;
 }
 
 /** Work for which it pays to wake other threads. */
