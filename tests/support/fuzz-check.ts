@@ -42,7 +42,7 @@ const NEAREST: Allowed = { relative: 4, absolute: 2 ** -100 };
 const SUM: Allowed = { relative: 8, absolute: 1, summed: 16 };
 /** Sums of products in float32, some hundred of them in a row. */
 const PRODUCT: Allowed = { relative: 8, absolute: 1, summed: 64 };
-/** Whole sequences: some hundred steps, each of which goes on with what the one before has rounded; weights above 1 make that grow. */
+/** Whole sequences: up to twenty steps, each of which goes on with what the one before has rounded; weights above 1 make that grow. */
 const SEQUENCE: Allowed = { relative: 256, absolute: 1024, summed: 64 };
 
 /** What is not here must be equal to the bit. */
@@ -50,15 +50,16 @@ const GROUPS: readonly (readonly [Allowed, string])[] = [
   [
     SMOOTH,
     'exp log log1p expm1 rsqrt tanh sigmoid softplus softsign selu silu mish hardSigmoid erf elu leakyRelu gelu ' +
-      'squaredDifference sigmoidCrossEntropy',
+      'squaredDifference',
   ],
   [NEAREST, 'sin cos tan asin acos atan atan2 sinh cosh pow'],
+  [{ ...SMOOTH, summed: 4 }, 'sigmoidCrossEntropy'],
   [
     SUM,
     'sum mean prod variance std logSumExp norm softmax logSoftmax softmaxCrossEntropy cumsum cumprod averagePool ' +
       'averagePoolTranspose indexAdd putAlongAxis scatterND',
   ],
-  [PRODUCT, 'dot matmul outer einsum conv convTranspose convKernelGradient'],
+  [PRODUCT, 'dot matmul outer einsum conv convTranspose convKernelGradient affineGrad'],
   [SEQUENCE, 'simpleRNN lstm gru simpleRNNGrad lstmGrad gruGrad'],
 ];
 

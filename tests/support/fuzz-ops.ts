@@ -48,7 +48,8 @@ function recurrent(name: 'simpleRNN' | 'lstm' | 'gru', gates: number, states: nu
   return (g) => {
     const x = some(g, (v) => v.rank === 3 && v.shape[1] > 0 && v.dtype === 'float32', 3);
     const [batch, time, features] = g.value(x).shape;
-    if (time === 0) return;
+    // In a longer sequence weights like these may make a difference in the last digit a large one.
+    if (time === 0 || time > 20) return;
     const units = g.numbers.integer(1, 6);
     const dtype = g.value(x).dtype;
     const bias = name === 'gru' ? [2, gates * units] : [gates * units];

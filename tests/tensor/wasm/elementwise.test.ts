@@ -68,6 +68,8 @@ const CASES: readonly Case[] = [
   { op: 'clip', dtypes: ['int32'], attrs: { min: -2.5, max: 3 }, tolerance: 0 },
   ...unary(['rsqrt', 'softsign', 'hardSigmoid'], FLOATS, 2e-7),
   ...unary(FUNCTIONS as OpName[], ['float32'], 5e-7),
+  ...unary([...FUNCTIONS, 'selu'] as OpName[], ['float64'], 2e-15),
+  { op: 'elu', dtypes: ['float64'], attrs: { alpha: 1.5 }, tolerance: 2e-15 },
   ...unary(['selu', 'erf'], ['float32'], 5e-7),
   ...unary(NEAREST as OpName[], ['float32'], 1.2e-7),
   ...unary(['gelu'], ['float32'], 2e-6),

@@ -1,6 +1,6 @@
 /**
- * The element-wise ops: a kernel for each op and dtype from the formulas of table.ts. What has no kernel here (functions of
- * float64, powers of int32) runs in TypeScript.
+ * The element-wise ops: a kernel for each op and dtype from the formulas of table.ts. What has no kernel here
+ * (powers and angles of float64, powers of int32) runs in TypeScript.
  */
 import type { DType } from '../../../dtype.js';
 import type { Command, Kernel, Lowering, LoweringContext, Operand } from '../kernel.js';
@@ -99,6 +99,16 @@ const FUNCTION_FLOPS = 20;
 const functionEntries = [
   ...Object.entries(table.FLOAT32_UNARY).map(([op, formula]) =>
     entry(op, ['float32'], 'float32', 4, ([[x]], c) => [formula(x, c)], FUNCTION_FLOPS),
+  ),
+  ...Object.entries(table.FLOAT64_UNARY).map(([op, formula]) =>
+    entry(
+      op,
+      ['float64'],
+      'float64',
+      4,
+      ([xs], c) => xs.map((x) => formula(x, c)),
+      2 * FUNCTION_FLOPS,
+    ),
   ),
   ...Object.entries(table.FLOAT32_BINARY).map(([op, formula]) =>
     entry(

@@ -21,6 +21,16 @@ import {
   type EmitF32x4,
 } from '../math.js';
 import { inDoubles } from '../math-doubles.js';
+import {
+  emitExp64,
+  emitExpm1Of64,
+  emitLog1pOf64,
+  emitLog64,
+  emitSigmoid64,
+  emitSoftplus64,
+  emitTanh64,
+  type EmitF64x2,
+} from '../math-float64.js';
 import { emitCosh, emitPow, emitSinh } from '../math-power.js';
 import {
   emitAcos,
@@ -35,7 +45,7 @@ import {
 import type { FormulaContext, Vector } from './lanes.js';
 import { emitModulo } from './whole.js';
 import { i32 } from '../assembler/instructions.js';
-import { f32x4, i32x4, i8x16, v128, type f64x2 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, i8x16, v128 } from '../assembler/simd.js';
 
 /** The instructions that float32 and float64 lanes share. */
 export type FloatLanes = typeof f32x4 | typeof f64x2;
@@ -124,6 +134,34 @@ export const FLOAT32_UNARY = {
     const below = f32x4.mul(f32x4.const(SELU_ALPHA), call(expm1F32x4(m, shared), x));
     const value = v128.bitselect(below, x, f32x4.lt(x, v128.zero()));
     return f32x4.mul(f32x4.const(SELU_SCALE), value);
+  },
+} satisfies Record<string, (x: Vector, context: FormulaContext) => Vector>;
+
+const of64 =
+  (emit: EmitF64x2) =>
+  (x: Vector, { f, m }: FormulaContext): Vector =>
+    emit(f, m, x);
+
+/** The formulas with functions of math-float64.ts: float64 only. */
+export const FLOAT64_UNARY = {
+  exp: of64(emitExp64),
+  log: of64(emitLog64),
+  tanh: of64(emitTanh64),
+  sigmoid: of64(emitSigmoid64),
+  expm1: of64(emitExpm1Of64),
+  log1p: of64(emitLog1pOf64),
+  softplus: of64(emitSoftplus64),
+  /** x·σ(x) */
+  silu: (x, { f, m }) => f64x2.mul(x, emitSigmoid64(f, m, x)),
+  mish: (x, { f, m }) => f64x2.mul(x, emitTanh64(f, m, emitSoftplus64(f, m, x))),
+  elu: (x, { f, m, p }) => {
+    const below = f64x2.mul(p, emitExpm1Of64(f, m, x));
+    return v128.bitselect(below, x, f64x2.lt(x, v128.zero()));
+  },
+  selu: (x, { f, m }) => {
+    const below = f64x2.mul(f64x2.const(SELU_ALPHA), emitExpm1Of64(f, m, x));
+    const value = v128.bitselect(below, x, f64x2.lt(x, v128.zero()));
+    return f64x2.mul(f64x2.const(SELU_SCALE), value);
   },
 } satisfies Record<string, (x: Vector, context: FormulaContext) => Vector>;
 
