@@ -4,7 +4,7 @@
  *
  *     dx = dz·kernelᵀ      dkernel = xᵀ·dz      dbias = Σ dz      drecurrentKernel = Σₜ h_(t−1)ᵀ·dz_t
  *
- * The ops that go back have no rules in turn: these throw, and say how to get second derivatives.
+ * dkernel and dbias come of one op, which reads dz once. The ops that go back have no rules in turn: these throw, and say how to get second derivatives.
  */
 import type { TensorType } from '@tapegrad/tensor';
 import { GradientError } from './errors.js';
@@ -19,11 +19,18 @@ import { zeroOf } from './vjp-helpers.js';
  */
 const passes = new WeakMap<readonly Variable[], readonly Variable[]>();
 
-function once(gs: readonly Variable[], back: () => readonly Variable[]): readonly Variable[] {
-  let result = passes.get(gs);
+/** The gradients of kernel and bias, likewise. */
+const inputWeights = new WeakMap<readonly Variable[], Variable>();
+
+function once<T>(
+  known: WeakMap<readonly Variable[], T>,
+  gs: readonly Variable[],
+  make: () => T,
+): T {
+  let result = known.get(gs);
   if (result === undefined) {
-    result = back();
-    passes.set(gs, result);
+    result = make();
+    known.set(gs, result);
   }
   return result;
 }
@@ -47,8 +54,37 @@ function statesBefore(initial: Variable, sequence: Variable, goBackwards = false
   return goBackwards ? before.flip(1) : before;
 }
 
-const biasGradient = (dz: Variable, bias: TensorType): Variable =>
-  bias.shape[0] === 0 ? zeroOf(bias) : dz.sum([0, 1]);
+/** Some rows of a matrix. */
+function rowsOf(x: Variable, from: number, count: number): Variable {
+  return x.slice({ begin: [from, 0], size: [count, x.shape[1]] });
+}
+
+/** What kernel and bias of an input x are there for, and dz, from which their gradients come. */
+interface InputWeights {
+  readonly gs: readonly Variable[];
+  readonly x: Variable;
+  readonly dz: Variable;
+}
+
+/** [dkernel; dbias], once for both. */
+function affineGradient({ gs, x, dz }: InputWeights): Variable {
+  return once(inputWeights, gs, () => ops.affineGrad(rows(x), rows(dz)));
+}
+
+const isNone = (bias: TensorType): boolean => bias.shape[0] === 0;
+
+/** xᵀ·dz */
+function kernelGradient(weights: InputWeights, bias: TensorType): Variable {
+  const { x, dz } = weights;
+  return isNone(bias) ? overSteps(x, dz) : rowsOf(affineGradient(weights), 0, x.shape[2]);
+}
+
+/** Σ dz, a vector */
+function biasGradient(weights: InputWeights, bias: TensorType): Variable {
+  if (isNone(bias)) return zeroOf(bias);
+  const { x, dz } = weights;
+  return rowsOf(affineGradient(weights), x.shape[2], 1).reshape([dz.shape[2]]);
+}
 
 /** The rule of every input of an op that goes back through time. */
 function refuse(op: string): () => never {
@@ -78,7 +114,9 @@ function backRNN(
   { out, recurrentKernel, mask }: RNNValues,
   attrs: { goBackwards?: boolean },
 ): readonly Variable[] {
-  return once(gs, () => ops.simpleRNNGrad(gs[0], gs[1], out[0], recurrentKernel, mask, attrs));
+  return once(passes, gs, () =>
+    ops.simpleRNNGrad(gs[0], gs[1], out[0], recurrentKernel, mask, attrs),
+  );
 }
 
 function backLSTM(
@@ -86,7 +124,7 @@ function backLSTM(
   { out, recurrentKernel, initialCell, mask }: RNNValues & { readonly initialCell: Variable },
   attrs: { goBackwards?: boolean },
 ): readonly Variable[] {
-  return once(gs, () =>
+  return once(passes, gs, () =>
     ops.lstmGrad(gs[0], gs[1], gs[2], out[3], out[4], recurrentKernel, initialCell, mask, attrs),
   );
 }
@@ -96,7 +134,7 @@ function backGRU(
   { out, recurrentKernel, initial, mask }: RNNValues & { readonly initial: Variable },
   attrs: { goBackwards?: boolean; resetAfter?: boolean },
 ): readonly Variable[] {
-  return once(gs, () =>
+  return once(passes, gs, () =>
     ops.gruGrad(gs[0], gs[1], out[0], out[2], recurrentKernel, initial, mask, attrs),
   );
 }
@@ -120,13 +158,15 @@ export const recurrentVjps = {
     saves: ['x', 'kernel', 'recurrentKernel', 'initial', 'mask', 'out'],
     x: (gs, saved, { attrs }) =>
       ops.matmul(backRNN(gs, saved, attrs)[0], saved.kernel, { transposeB: true }),
-    kernel: (gs, saved, { attrs }) => overSteps(saved.x, backRNN(gs, saved, attrs)[0]),
+    kernel: (gs, saved, { attrs, types }) =>
+      kernelGradient({ gs, x: saved.x, dz: backRNN(gs, saved, attrs)[0] }, types.bias),
     recurrentKernel: (gs, saved, { attrs }) =>
       overSteps(
         statesBefore(saved.initial, saved.out[0], attrs.goBackwards),
         backRNN(gs, saved, attrs)[0],
       ),
-    bias: (gs, saved, { attrs, types }) => biasGradient(backRNN(gs, saved, attrs)[0], types.bias),
+    bias: (gs, saved, { attrs, types }) =>
+      biasGradient({ gs, x: saved.x, dz: backRNN(gs, saved, attrs)[0] }, types.bias),
     initial: (gs, saved, { attrs }) => backRNN(gs, saved, attrs)[1],
     mask: null,
   },
@@ -134,13 +174,15 @@ export const recurrentVjps = {
     saves: ['x', 'kernel', 'recurrentKernel', 'initial', 'initialCell', 'mask', 'out'],
     x: (gs, saved, { attrs }) =>
       ops.matmul(backLSTM(gs, saved, attrs)[0], saved.kernel, { transposeB: true }),
-    kernel: (gs, saved, { attrs }) => overSteps(saved.x, backLSTM(gs, saved, attrs)[0]),
+    kernel: (gs, saved, { attrs, types }) =>
+      kernelGradient({ gs, x: saved.x, dz: backLSTM(gs, saved, attrs)[0] }, types.bias),
     recurrentKernel: (gs, saved, { attrs }) =>
       overSteps(
         statesBefore(saved.initial, saved.out[0], attrs.goBackwards),
         backLSTM(gs, saved, attrs)[0],
       ),
-    bias: (gs, saved, { attrs, types }) => biasGradient(backLSTM(gs, saved, attrs)[0], types.bias),
+    bias: (gs, saved, { attrs, types }) =>
+      biasGradient({ gs, x: saved.x, dz: backLSTM(gs, saved, attrs)[0] }, types.bias),
     initial: (gs, saved, { attrs }) => backLSTM(gs, saved, attrs)[1],
     initialCell: (gs, saved, { attrs }) => backLSTM(gs, saved, attrs)[2],
     mask: null,
@@ -149,7 +191,8 @@ export const recurrentVjps = {
     saves: ['x', 'kernel', 'recurrentKernel', 'initial', 'mask', 'out'],
     x: (gs, saved, { attrs }) =>
       ops.matmul(backGRU(gs, saved, attrs)[0], saved.kernel, { transposeB: true }),
-    kernel: (gs, saved, { attrs }) => overSteps(saved.x, backGRU(gs, saved, attrs)[0]),
+    kernel: (gs, saved, { attrs, types }) =>
+      kernelGradient({ gs, x: saved.x, dz: backGRU(gs, saved, attrs)[0] }, types.bias),
     recurrentKernel: (gs, saved, { attrs }) => {
       const before = statesBefore(saved.initial, saved.out[0], attrs.goBackwards);
       const [, dRecurrent] = backGRU(gs, saved, attrs);
@@ -159,11 +202,16 @@ export const recurrentVjps = {
     },
     bias: (gs, saved, { attrs, types }) => {
       const [dInput, dRecurrent] = backGRU(gs, saved, attrs);
-      if (types.bias.shape.length < 2) return biasGradient(dInput, types.bias);
-      return ops.stack([dInput.sum([0, 1]), dRecurrent.sum([0, 1])]);
+      const ofInput = biasGradient({ gs, x: saved.x, dz: dInput }, types.bias);
+      return types.bias.shape.length < 2 ? ofInput : ops.stack([ofInput, dRecurrent.sum([0, 1])]);
     },
     initial: (gs, saved, { attrs }) => backGRU(gs, saved, attrs)[2],
     mask: null,
+  },
+  affineGrad: {
+    saves: ['x', 'dz'],
+    x: (g, { x, dz }) => ops.matmul(dz, rowsOf(g, 0, x.shape[1]), { transposeB: true }),
+    dz: (g, { x }) => x.matmul(rowsOf(g, 0, x.shape[1])).add(rowsOf(g, x.shape[1], 1)),
   },
   simpleRNNGrad: {
     saves: [],

@@ -69,6 +69,10 @@ export const recurrentRows = {
       order: 1,
     },
   ],
+  affineGrad: [
+    row((x, dz) => ops.affineGrad(x, dz), uniform([4, 3]), uniform([4, 2])),
+    row((x, dz) => ops.affineGrad(x, dz), uniform([3, 1]), uniform([3, 4])),
+  ],
 } satisfies Partial<GradientRows>;
 
 /** Calls of the ops that refuse to be differentiated. */

@@ -257,4 +257,27 @@ export const recurrent = {
     dtypes: FLOAT,
     gradientOf: 'gru',
   },
+  affineGrad: {
+    // One to four features, widths with and without a rest beside whole vectors, and more rows than are summed at once.
+    cases: [
+      ...[1, 2, 3, 4].map((n) => ({ inputs: [uniform([5, n]), uniform([5, 24])] })),
+      { inputs: [uniform([7, 1]), uniform([7, 6])] },
+      { inputs: [uniform([300, 1]), uniform([300, 4])] },
+    ],
+    dtypes: FLOAT,
+    empty: [
+      { inputs: [[0, 2], [0, 4]], shape: [3, 4], fill: 0 },
+      { inputs: [[2, 3], [2, 0]], shape: [4, 0] },
+      { inputs: [[3, 0], [3, 2]], shape: [1, 2], fill: 3 },
+    ], // prettier-ignore
+    expected: ([x, dz]) => {
+      const [rows, features] = x.shape;
+      const [, width] = dz.shape;
+      const factor = (i: number, j: number): number => (j === features ? 1 : at(x, [i, j]));
+      const data = range(features + 1).flatMap((j) =>
+        range(width).map((k) => sum(rows, (i) => factor(i, j) * at(dz, [i, k]))),
+      );
+      return { shape: [features + 1, width], data };
+    },
+  },
 } satisfies Partial<OpRows>;

@@ -10,7 +10,7 @@ import * as lstmKernels from '../kernels/js/recurrent-lstm.js';
 import * as rnnKernels from '../kernels/js/recurrent.js';
 import { asContiguous } from '../loops.js';
 import type { TypedArray } from '../dtype.js';
-import type { ListOp, Strided, TensorType } from '../op.js';
+import type { KernelOp, ListOp, NoAttrs, Strided, TensorType } from '../op.js';
 import { sameShape, type Shape } from '../shape.js';
 
 /** The settings that all recurrent ops have. */
@@ -371,5 +371,30 @@ export const gruGrad: ListOp<typeof GRU_GRAD_INPUTS, GRUAttrs, never> = {
       elements(recurrent), elements(initial), optional(mask), goBackwards, resetAfter,
       elements(dInput), elements(dRecurrent), elements(dInitial),
     );
+  },
+};
+
+/**
+ * The gradients of the weights of z = x·kernel + bias, from x [rows, features] and the gradient of z [rows, width]: that of the
+ * kernel, and below it as one more row that of the bias, [features + 1, width].
+ * @throws ShapeError unless both are matrices of as many rows
+ * @example ops.affineGrad([[1], [2]], [[3, 4], [5, 6]]); // [[13, 16], [8, 10]]
+ */
+export const affineGrad: KernelOp<readonly ['x', 'dz'], NoAttrs, never> = {
+  kind: 'kernel',
+  name: 'affineGrad',
+  heavy: true,
+  inputs: ['x', 'dz'],
+  promotion: 'float',
+  infer: ([x, dz]) => {
+    if (x.shape.length !== 2) throw mismatch('affineGrad', 'x', '[rows, features]', x);
+    const [rows, features] = x.shape;
+    if (dz.shape.length !== 2 || dz.shape[0] !== rows)
+      throw mismatch('affineGrad', 'dz', `[${rows}, width], of as many rows as x`, dz);
+    return { dtype: x.dtype, shape: [features + 1, dz.shape[1]] };
+  },
+  launch: ([x, dz], out) => {
+    const [rows, features] = x.shape;
+    rnnKernels.affineGrad(rows, features, dz.shape[1], elements(x), elements(dz), elements(out));
   },
 };

@@ -8,7 +8,7 @@
  * The projection x·Wx of all steps is one product, made before the loop. Each step then needs h·Wh, one product over
  * the batch, and a loop over the units with the gates written out. Going back, each step turns the gradient of its
  * state into the gradient dz of what went into its activations; h's gradient is dz·Whᵀ. The gradients of the weights
- * are products over all steps of dz at once, and are left to matmul.
+ * are products over all steps of dz at once, and are left to affineGrad and matmul.
  *
  * A step whose mask is 0 keeps the state: it passes the state's gradient on and has dz = 0.
  */
@@ -139,4 +139,16 @@ export function simpleRNNGrad(
     gemm(batch, units, units, dz, t * units, time * units, 1, recurrent, 0, 1, units, p, 0, units);
   }
   for (let i = 0; i < batch * units; i++) dInitial[i] = dh[i] + p[i];
+}
+
+/** x [rows, features] and dz [rows, width] → xᵀ·dz and below it the sum of dz, [features + 1, width]. */
+// prettier-ignore
+export function affineGrad(
+  rows: number, features: number, width: number, x: TypedArray, dz: TypedArray, out: TypedArray,
+): void {
+  if (features > 0) gemm(features, width, rows, x, 0, 1, features, dz, 0, width, 1, out, 0, width);
+  const sums = carryRoom(width).fill(0, 0, width);
+  for (let i = 0, row = 0; i < rows; i++, row += width) for (let j = 0; j < width; j++) sums[j] += dz[row + j];
+  const last = features * width;
+  for (let j = 0; j < width; j++) out[last + j] = sums[j];
 }

@@ -4,6 +4,7 @@
  */
 import type { Kernel } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
+import { affineGradKernels, lowerAffineGrad } from './affine-grad.js';
 import { gruGradKernels, lowerGruGrad } from './gru-grad.js';
 import { gruKernels, lowerGru } from './gru.js';
 import { lowerLstm, lowerLstmGrad, lstmKernels } from './lstm.js';
@@ -18,6 +19,7 @@ export const recurrentKernels: readonly Kernel[] = [
   ...lstmKernels,
   ...gruKernels,
   ...gruGradKernels,
+  ...affineGradKernels,
 ];
 
 export const recurrentLowerings: LoweringTable = {
@@ -27,4 +29,5 @@ export const recurrentLowerings: LoweringTable = {
   lstmGrad: lowerLstmGrad,
   gru: lowerGru,
   gruGrad: lowerGruGrad,
+  affineGrad: lowerAffineGrad,
 };
