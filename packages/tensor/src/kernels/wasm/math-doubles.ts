@@ -5,12 +5,9 @@
 import type { FunctionBuilder, Local, ModuleBuilder } from './assembler/assembler.js';
 import type { Expr } from './assembler/code.js';
 import { i32 } from './assembler/instructions.js';
-import { f32x4, f64x2, i64x2, shuffle32, v128 } from './assembler/simd.js';
+import { f32x4, f64x2, i64x2, shuffle32, upperHalf, v128 } from './assembler/simd.js';
 
 type Vector = Expr<'v128'>;
-
-/** The two upper float32 lanes, moved down. */
-const upper = (x: Vector): Vector => shuffle32(x, x, [2, 3, 2, 3]);
 
 /** f(x, …) for each pair of float32 lanes, as float64; the results are rounded to float32. */
 export function inDoubles(
@@ -19,7 +16,7 @@ export function inDoubles(
   formula: (...halves: readonly Local<'v128'>[]) => Vector,
 ): Vector {
   const variables = operands.map((x) => f.local('v128', x));
-  const [low, high] = [(x: Vector): Vector => x, upper].map((half) => {
+  const [low, high] = [(x: Vector): Vector => x, upperHalf].map((half) => {
     const halves = variables.map((x) => f.local('v128', f64x2.promote_low_f32x4(half(x))));
     return f.local('v128', f32x4.demote_f64x2_zero(formula(...halves)));
   });

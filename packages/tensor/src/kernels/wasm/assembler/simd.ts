@@ -90,6 +90,9 @@ export function shuffle32(
   );
 }
 
+/** The upper half, moved down; what the upper half is after that does not matter. */
+export const upperHalf = (x: Expr<'v128'>): Expr<'v128'> => shuffle32(x, x, [2, 3, 2, 3]);
+
 export const i32x4 = {
   splat: unary('i32x4.splat', 17, 'i32', 'v128', SIMD),
   /** The same constant in all lanes. */

@@ -12,7 +12,7 @@ import { elementCommand, type ElementKernel } from './walk.js';
 import { intsInDoubles, toInts } from './whole.js';
 import { emitPowByOne } from '../math-power.js';
 import { copyRegion } from '../movement/copy.js';
-import { f32x4, f64x2, i32x4, shuffle32, v128 } from '../assembler/simd.js';
+import { f32x4, f64x2, i32x4, shuffle32, upperHalf, v128 } from '../assembler/simd.js';
 
 const FLOATS = [
   { dtype: 'float32', lanes: f32x4, bits: 2, block: 16 },
@@ -166,13 +166,10 @@ const boolEntries = [
   ),
 ];
 
-/** The two upper lanes of 32 bits, moved down. */
-const upper = (x: Vector): Vector => shuffle32(x, x, [2, 3, 2, 3]);
-
 const widened =
   (convert: (low: Vector) => Vector): BlockFormula =>
   ([xs]) =>
-    xs.flatMap((x) => [convert(x), convert(upper(x))]);
+    xs.flatMap((x) => [convert(x), convert(upperHalf(x))]);
 
 const castEntries = [
   entry('cast', ['float32'], 'float64', WIDE, widened(f64x2.promote_low_f32x4)),
@@ -183,7 +180,7 @@ const castEntries = [
     }),
   ),
   entry('cast', ['float32'], 'int32', 4, ([[x]], { f }) => [
-    toInts(f, f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(upper(x))),
+    toInts(f, f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(upperHalf(x))),
   ]),
   entry('cast', ['float64'], 'int32', 4, ([[low, high]], { f }) => [toInts(f, low, high)]),
   entry('cast', ['int32'], 'float32', WIDE, mapped(f32x4.convert_i32x4_s)),

@@ -3,10 +3,8 @@
  * (ECMAScript's ToInt32). So products that overflow, too, have the same bits. And the remainder, which float32 needs as well.
  */
 import type { FunctionBuilder } from '../assembler/assembler.js';
-import { f64x2, i32x4, i64x2, shuffle32, v128 } from '../assembler/simd.js';
+import { f64x2, i32x4, i64x2, shuffle32, upperHalf, v128 } from '../assembler/simd.js';
 import type { Vector } from './lanes.js';
-
-const upper = (x: Vector): Vector => shuffle32(x, x, [2, 3, 2, 3]);
 
 /** From two float64 to two int32, in the lower lanes: the whole part modulo 2³²; 0 for NaN and infinities. */
 export function toInt32(f: FunctionBuilder, x: Vector): Vector {
@@ -29,7 +27,7 @@ export function intsInDoubles(
   operands: readonly Vector[],
   formula: (...halves: readonly Vector[]) => Vector,
 ): Vector {
-  const [low, high] = [(x: Vector): Vector => x, upper].map((half) => {
+  const [low, high] = [(x: Vector): Vector => x, upperHalf].map((half) => {
     const halves = operands.map((x) => f.local('v128', f64x2.convert_low_i32x4_s(half(x))));
     return f.local('v128', formula(...halves));
   });
