@@ -1,6 +1,6 @@
 /**
- * The element-wise formulas, one for each op: on float lanes of either width, on float32 alone where a function of math.ts is in
- * it, and on int32. Each computes what the TypeScript kernel of that name does, NaN and −0 included.
+ * The element-wise formulas, one for each op: on float lanes of either width; on one width where a function of math*.ts is in it;
+ * on int32 and on truth values. Each computes what the TypeScript kernel of that name does, NaN and −0 included.
  */
 import { call, type FunctionBuilder } from '../assembler/assembler.js';
 import { SELU_ALPHA, SELU_SCALE } from '../../js/elementwise.js';
@@ -94,8 +94,8 @@ const emitted =
 
 const inContext =
   (emit: (context: MathContext, x: Vector) => Vector) =>
-  (x: Vector, context: FormulaContext): Vector =>
-    emit(context, x);
+  (x: Vector, { f, m, shared }: FormulaContext): Vector =>
+    emit({ f, m, shared }, x);
 
 /** The formulas with functions of math*.ts: float32 only. The first ones are hot and have the code in place. */
 export const FLOAT32_UNARY = {
