@@ -116,27 +116,28 @@ export function matrixOf(
     : { address: start, rows, columns, rowStride, columnStride };
 }
 
-/** (w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb): `rows` rows of C = D + [A | B]·W for one panel of 4·vectors columns. */
-function tile({ m, shared }: Place, rows: number, vectors: number): FunctionRef<Ints<11>, 'void'> {
-  const name = `recurrentTile${rows}x${vectors}`;
+/**
+ * (w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb, count): `count` tiles of `rows` rows, one below the other, of C = D + [A | B]·W
+ * for one panel of 4·vectors columns.
+ */
+function tiles({ m, shared }: Place, rows: number, vectors: number): FunctionRef<Ints<12>, 'void'> {
+  const name = `recurrentTiles${rows}x${vectors}`;
   const unroll = rows === tileRows(vectors) ? UNROLL : UNROLL_REST;
   return shared.once(name, () =>
     m.function(
       name,
-      [...FIVE, ...FIVE, 'i32'],
+      [...FOUR, ...FOUR, ...FOUR],
       'void',
-      (f, w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
+      (f, w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb, count) => {
         const sums = Array.from({ length: rows * vectors }, () => f.local('v128'));
         const weights = Array.from({ length: vectors }, () => f.local('v128'));
         const value = f.local('v128');
         const rowsOfA = Array.from({ length: rows }, () => f.local('i32'));
-        sums.forEach((sum, i) => {
-          if (i > 0 && i % vectors === 0) f.increment(d, dStride);
-          f.set(sum, v128.load(d, 16 * (i % vectors)));
-        });
+        const [weightsAt, from, stride, left, next, to] = [1, 2, 3, 4, 5, 6].map(() => f.local('i32')); // prettier-ignore
         /** The step at this place of a round. */
         const step = (place: number): void => {
-          weights.forEach((weight, v) => f.set(weight, v128.load(w, 4 * PANEL * place + 16 * v)));
+          const offset = 4 * PANEL * place;
+          weights.forEach((weight, v) => f.set(weight, v128.load(weightsAt, offset + 16 * v)));
           rowsOfA.forEach((row, r) => {
             f.set(value, v128.load32_splat(row, 4 * place));
             weights.forEach((weight, v) => {
@@ -145,41 +146,54 @@ function tile({ m, shared }: Place, rows: number, vectors: number): FunctionRef<
             });
           });
         };
-        // What comes out of an operation V8 knows to be extended to 64 bits; a parameter it extends anew in each round.
-        f.set(w, i32.and(w, int(-4)));
-        f.loop((nextOperand) => {
-          rowsOfA.forEach((row, r) =>
-            f.set(row, r === 0 ? i32.and(a, int(-4)) : add(rowsOfA[r - 1], aStride)),
+        /** All steps of one operand. The tests between them keep V8 from loading what all of them read at once (see gemm/micro.ts). */
+        const steps = (): void =>
+          f.block((end) =>
+            f.loop((again) => {
+              for (let place = 0; place < unroll; place++) {
+                if (place > 0) f.br_if(end, i32.eq(left, int(place)));
+                step(place);
+              }
+              for (const row of rowsOfA) f.increment(row, 4 * unroll);
+              f.increment(weightsAt, 4 * PANEL * unroll);
+              f.increment(left, -unroll);
+              f.br_if(again, left);
+            }),
           );
-          // The tests between the steps keep V8 from loading what all of them read at once (see gemm/micro.ts).
-          f.if(k, () =>
-            f.block((end) =>
-              f.loop((again) => {
-                for (let place = 0; place < unroll; place++) {
-                  if (place > 0) f.br_if(end, i32.eq(k, int(place)));
-                  step(place);
-                }
-                for (const row of rowsOfA) f.increment(row, 4 * unroll);
-                f.increment(w, 4 * PANEL * unroll);
-                f.increment(k, -unroll);
-                f.br_if(again, k);
-              }),
-            ),
-          );
-          // What is left of k has been done in the last round.
-          f.increment(w, times(k, 4 * PANEL));
-          f.set(a, b);
-          f.set(aStride, bStride);
-          f.set(k, kb);
-          f.set(kb, int(0));
-          f.br_if(nextOperand, k);
+        f.while(count, () => {
+          sums.forEach((sum, i) => {
+            f.set(sum, v128.load(d, 16 * (i % vectors)));
+            if (i % vectors === vectors - 1) f.increment(d, dStride);
+          });
+          // What comes out of an operation V8 knows to be extended to 64 bits; a parameter it extends anew in each round.
+          f.set(weightsAt, i32.and(w, int(-4)));
+          f.set(from, a);
+          f.set(stride, aStride);
+          f.set(left, k);
+          f.set(next, kb);
+          f.loop((nextOperand) => {
+            f.set(rowsOfA[0], i32.and(from, int(-4)));
+            for (let r = 1; r < rows; r++) f.set(rowsOfA[r], add(rowsOfA[r - 1], stride));
+            f.if(left, steps);
+            // What is left has been done in the last round.
+            f.increment(weightsAt, times(left, 4 * PANEL));
+            f.set(from, b);
+            f.set(stride, bStride);
+            f.set(left, next);
+            f.set(next, int(0));
+            f.br_if(nextOperand, left);
+          });
+          // The last row first: V8 computes in the opposite order what is stored.
+          f.set(to, add(c, times(cStride, rows - 1)));
+          f.set(c, add(to, cStride));
+          for (let i = sums.length - 1; i >= 0; i--) {
+            f.do(v128.store(to, sums[i], 16 * (i % vectors)));
+            if (i > 0 && i % vectors === 0) f.set(to, sub(to, cStride));
+          }
+          f.increment(a, times(aStride, rows));
+          f.increment(b, times(bStride, rows));
+          f.increment(count, -1);
         });
-        // The last row first: V8 computes in the opposite order what is stored.
-        f.increment(c, times(cStride, rows - 1));
-        for (let i = sums.length - 1; i >= 0; i--) {
-          f.do(v128.store(c, sums[i], 16 * (i % vectors)));
-          if (i > 0 && i % vectors === 0) f.set(c, sub(c, cStride));
-        }
       },
     ),
   );
@@ -188,7 +202,7 @@ function tile({ m, shared }: Place, rows: number, vectors: number): FunctionRef<
 /** (w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb): one panel for all rows. */
 function panel(place: Place, vectors: number): FunctionRef<Ints<12>, 'void'> {
   const most = tileRows(vectors);
-  const tiles = Array.from({ length: most }, (_, i) => tile(place, i + 1, vectors));
+  const ofRows = Array.from({ length: most }, (_, i) => tiles(place, i + 1, vectors));
   const name = `recurrentPanel${vectors}`;
   return place.shared.once(name, () =>
     place.m.function(
@@ -196,18 +210,17 @@ function panel(place: Place, vectors: number): FunctionRef<Ints<12>, 'void'> {
       [...FOUR, ...FOUR, ...FOUR],
       'void',
       (f, w, rows, d, dStride, c, cStride, a, aStride, k, b, bStride, kb) => {
-        const whole = (count: number): void =>
-          f.do(call(tiles[count - 1], w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb));
-        f.while(i32.ge_s(rows, int(most)), () => {
-          whole(most);
-          f.increment(a, times(aStride, most));
-          f.increment(b, times(bStride, most));
-          f.increment(d, times(dStride, most));
-          f.increment(c, times(cStride, most));
-          f.increment(rows, -most);
-        });
+        const some = (of: FunctionRef<Ints<12>, 'void'>, count: Expr<'i32'>): void =>
+          f.do(call(of, w, d, dStride, c, cStride, a, aStride, k, b, bStride, kb, count));
+        const whole = f.local('i32', i32.div_u(rows, int(most)));
+        some(ofRows[most - 1], whole);
+        const done = f.local('i32', times(whole, most));
+        f.increment(a, times(aStride, done));
+        f.increment(b, times(bStride, done));
+        f.increment(d, times(dStride, done));
+        f.increment(c, times(cStride, done));
         for (let rest = most - 1; rest > 0; rest--) {
-          f.if(i32.eq(rows, int(rest)), () => whole(rest));
+          f.if(i32.eq(sub(rows, done), int(rest)), () => some(ofRows[rest - 1], int(1)));
         }
       },
     ),
