@@ -4,10 +4,10 @@
 import { NR } from '../gemm/micro.js';
 import { correlate, type correlateFields } from './correlate.js';
 import { packPixelFilters } from './depthwise-pixels.js';
-import type { WinogradWindow } from './methods.js';
+import type { TilesMethod, WinogradWindow } from './methods.js';
 import { packFilters } from './panels.js';
 import { ascending, stepsOf, tiled, type Correlation } from './plan.js';
-import { TILE_FILTERS, type TilesKernel } from './tiles.js';
+import { TILE_FILTERS } from './tiles.js';
 import { roundUp } from '../heap.js';
 import { LANES, OUTPUTS, oddLines, winogradKernels } from './winograd.js';
 import { ACTIVATION } from '../gemm/epilogue.js';
@@ -135,43 +135,54 @@ export function panelCommands(c: Correlation, context: LoweringContext): Command
 /** By tiles straight from the image. */
 export function tileCommands(
   c: Correlation,
-  kernel: TilesKernel,
+  { kernel, pixels }: TilesMethod,
   context: LoweringContext,
 ): Command[] {
-  const { groups, channels, filters, rows } = c;
-  const correlation = { ...c, columns: ascending(c.columns) };
-  const { columns } = correlation;
+  const { groups, channels, filters } = c;
+  const correlation = { ...c, rows: ascending(c.rows), columns: ascending(c.columns) };
+  const { rows, columns } = correlation;
+  const perPanel = pixels ? TILE_FILTERS : 1;
   const taps = channels * rows.taps * columns.taps;
-  const tapsAt = roundUp(4 * channels * rows.phases * rows.staged * columns.staged, 64);
-  const partBytes = tapsAt + roundUp(4 * taps, 64);
+  const plane = rows.phases * columns.phases * rows.staged * columns.staged;
+  const tapsAt = roundUp(4 * channels * plane, 64);
+  const panelAt = tapsAt + roundUp(4 * rows.taps * columns.taps, 64);
+  const runs = pixels ? rows.taps : columns.taps;
+  const partBytes = panelAt + roundUp(4 * channels * runs, 64);
   const panel = 4 * TILE_FILTERS * (1 + taps);
-  const perGroup = Math.ceil(filters / TILE_FILTERS);
+  const perGroup = Math.ceil(filters / perPanel);
   const panels = context.scratch(groups * perGroup * panel);
   const scratch = context.scratch(context.threads * partBytes);
   const flops = flopsOf(c);
   const place = placement(correlation);
   const { bias, biasStep } = place;
-  /** Packs so many panels from a filter on. */
+  /** Packs so many panels from a filter on, run by run. */
   const pack = (group: number, first: number, count: number): Command => {
-    const at = panels + (group * perGroup + Math.ceil(first / TILE_FILTERS)) * panel;
-    const { weights, filterStep, ...packed } = filtersOf(correlation, at);
+    const at = panels + (group * perGroup + Math.ceil(first / perPanel)) * panel;
+    const { weights, filterStep, rowStep, columnStep, ...packed } = filtersOf(correlation, at);
+    const order = pixels
+      ? { rowStep, columnStep }
+      : {
+          ...{ rowStep: columnStep, columnStep: rowStep },
+          ...{ tapRows: packed.tapColumns, tapColumns: packed.tapRows },
+        };
     return command(packPixelFilters, {
-      ...{ ...packed, groups: TILE_FILTERS, filters: count },
+      ...{ ...packed, ...order, groups: TILE_FILTERS, filters: count },
       weights: weights + group * packed.groupStep + first * filterStep,
-      ...{ groupStep: filterStep, filterStep: TILE_FILTERS * filterStep },
+      ...{ groupStep: pixels ? filterStep : 0, filterStep: perPanel * filterStep },
       bias: bias && bias + (group * filters + first) * biasStep,
-      ...{ biasGroup: biasStep, biasFilter: TILE_FILTERS * biasStep },
+      ...{ biasGroup: pixels ? biasStep : 0, biasFilter: perPanel * biasStep },
     });
   };
-  const rest = filters % TILE_FILTERS;
+  const rest = filters % perPanel;
   const packing = Array.from({ length: groups }, (_, group) => [
-    pack(group, 0, (filters - rest) / TILE_FILTERS),
-    ...(rest === 0 ? [] : [pack(group, filters - TILE_FILTERS, 1)]),
+    pack(group, 0, (filters - rest) / perPanel),
+    ...(rest === 0 ? [] : [pack(group, filters - perPanel, 1)]),
   ]).flat();
   const args = {
-    ...{ ...place, panels, scratch, partBytes, tapsAt, blockChannels: channels },
+    ...{ ...place, panels, scratch, partBytes, tapsAt, panelAt, blockChannels: channels },
     ...{ stagedHeight: rows.staged, stagedWidth: columns.staged },
-    ...{ panelAt: 0, resultAt: 0, resultStep: 0, resultRow: 0 },
+    ...{ pixels: Number(pixels), runs, runTaps: pixels ? columns.taps : 1 },
+    ...{ resultAt: 0, resultStep: 0, resultRow: 0 },
   };
   return [...packing, command(kernel, args, { parallel: flops >= PARALLEL, flops })];
 }

@@ -55,7 +55,7 @@ function correlationCommands(c: Correlation, context: LoweringContext): Command[
     case 'winograd':
       return winogradCommands(c, method.window, context);
     case 'tiles':
-      return tileCommands(c, method.kernel, context);
+      return tileCommands(c, method, context);
     case 'panels':
       return panelCommands(c, context);
   }

@@ -54,6 +54,8 @@ export const packPixelFilters = kernel(
     const to = f.local('i32', args.panels);
     const row = f.local('i32', wholeVectors(args.groups));
     const count = product(args.channels, args.tapRows, args.tapColumns);
+    const same = i32.and(i32.eqz(args.groupStep), i32.eq(args.groups, four));
+    const splats = f.local('i32', same);
     f.do(memory.fill(to, zero, product(args.filters, row, i32.add(count, i32.const(1)))));
     f.for(filter, zero, args.filters, 1, () => {
       f.if(args.bias, () => {
@@ -71,7 +73,11 @@ export const packPixelFilters = kernel(
               i32.mul(u, args.rowStep),
               i32.mul(v, args.columnStep),
             );
-            f.do(call(copy, from, args.groupStep, to, four, args.groups));
+            f.if(
+              splats,
+              () => f.do(v128.store(to, v128.load32_splat(from))),
+              () => f.do(call(copy, from, args.groupStep, to, four, args.groups)),
+            );
             f.increment(to, row);
           });
         });

@@ -1,13 +1,13 @@
 /**
  * Which way a convolution is computed: the rules, all in one place. Their numbers were measured, on images of 5×5 to 64×64.
  *
- * | method   | how                                                                           | file                 |
- * | -------- | ----------------------------------------------------------------------------- | -------------------- |
- * | pixels   | depthwise: sums computed directly, vectors across the channels                | depthwise-pixels.ts  |
- * | planes   | sums computed directly, vectors along the rows: depthwise, or few filters     | depthwise-planes.ts  |
- * | winograd | fewer products, for large windows of many channels                            | winograd.ts          |
- * | tiles    | sums computed directly, vectors across the filters: few channels, no patches  | tiles.ts             |
- * | panels   | products of matrices, with patches packed                                     | correlate.ts         |
+ * | method   | how                                                                      | file                |
+ * | -------- | ------------------------------------------------------------------------ | ------------------- |
+ * | pixels   | depthwise: sums computed directly, vectors across the channels           | depthwise-pixels.ts |
+ * | planes   | depthwise, or few filters: the same, vectors along the rows              | depthwise-planes.ts |
+ * | winograd | fewer products, for windows of 3×3 and 5×5 and many channels and filters | winograd.ts         |
+ * | tiles    | few channels or filters: tiles of sums straight from the image           | tiles.ts            |
+ * | panels   | products of matrices, with patches packed                                | correlate.ts        |
  *
  * and for the gradient for the kernel depthwise-pixels.ts, planes-gradient.ts, winograd-gradient.ts and kernel-gradient.ts.
  */
@@ -21,7 +21,7 @@ import {
   type Correlation,
   type KernelGradient,
 } from './plan.js';
-import { TILE_FILTERS, tilesKernel, type TilesKernel } from './tiles.js';
+import { TILE_FILTERS, tilesFor, type TilesKernel } from './tiles.js';
 import { roundUp } from '../heap.js';
 import { LANES, OUTPUTS } from './winograd.js';
 import { NR } from '../gemm/micro.js';
@@ -34,8 +34,14 @@ export type GradientMethod =
   | { readonly name: 'pixels' | 'planes' | 'panels' }
   | { readonly name: 'winograd'; readonly window: WinogradWindow };
 
-export type CorrelationMethod =
-  GradientMethod | { readonly name: 'tiles'; readonly kernel: TilesKernel };
+export interface TilesMethod {
+  readonly name: 'tiles';
+  readonly kernel: TilesKernel;
+  /** Whether vectors are filters, not columns. */
+  readonly pixels: boolean;
+}
+
+export type CorrelationMethod = GradientMethod | TilesMethod;
 
 /** So few filters do not fill a tile, neither one of matrices nor one of `tiles`. */
 const FEW_FILTERS = TILE_FILTERS - 1;
@@ -43,8 +49,8 @@ const FEW_FILTERS = TILE_FILTERS - 1;
 /** Fewer channels than this do not fill a vector. */
 const FEWEST_CHANNELS = 3;
 
-/** Patches for so many filters are worth packing, if there are as many channels. */
-const MANY = 16;
+/** The instructions of `tiles` take so much of the time that those of `panels` take. */
+const TILE_SHARE = 0.85;
 
 /** For the gradient the patches of eight channels are packed by whole vectors. */
 const PACKED_CHANNELS = 8;
@@ -74,11 +80,11 @@ export function correlationMethod(c: Correlation): CorrelationMethod {
     const across = areNeighbours(c.channelsFirst, c.groups, c.x, c.y);
     return { name: across ? 'pixels' : 'planes' };
   }
-  if (c.filters <= FEW_FILTERS && fillsRuns(c)) return { name: 'planes' };
   const window = correlationWindow(c);
   if (window !== null) return { name: 'winograd', window };
-  const kernel = Math.min(c.channels, c.filters) <= MANY ? fittingTiles(c) : null;
-  return kernel === null ? { name: 'panels' } : { name: 'tiles', kernel };
+  const tiles = fittingTiles(c);
+  if (tiles !== null) return tiles;
+  return { name: c.filters <= FEW_FILTERS && fillsRuns(c) ? 'planes' : 'panels' };
 }
 
 /** Whether filter by filter, with what is computed between the rows and thrown away, less is computed than in tiles of four. */
@@ -87,19 +93,27 @@ function fillsRuns({ rows, columns, filters }: Correlation): boolean {
   return filters * run <= 4 * roundUp(rows.positions * columns.positions, NR);
 }
 
-/** The kernel, if the taps of a row are neighbours, and there are rows or pixels of the result that vectors can be written to. */
-function fittingTiles({
-  filters,
-  rows,
-  columns,
-  y,
-  channelsFirst,
-}: Correlation): TilesKernel | null {
-  const { step, phases, taps, positions, spacing } = ascending(columns);
-  const to = stepsOf(y, channelsFirst);
-  const fits = to.channel === 4 || spacing * to.column === 4;
-  if (!fits || filters < TILE_FILTERS || step !== 1 || phases !== 1 || rows.taps === 0) return null;
-  return tilesKernel(taps, positions);
+/** Tiles, if there are rows or pixels of the result that vectors can be written to, and across them the taps are neighbours. */
+function fittingTiles(c: Correlation): TilesMethod | null {
+  const [rows, columns] = [c.rows, c.columns].map(ascending);
+  const to = stepsOf(c.y, c.channelsFirst);
+  const pixels = columns.spacing * to.column !== 4;
+  if (pixels ? to.channel !== 4 || c.filters < TILE_FILTERS : columns.positions < 4) return null;
+  const [along, across] = pixels ? [columns, rows] : [rows, columns];
+  if (along.step !== 1 || along.phases !== 1 || across.taps === 0) return null;
+  const tiles = tilesFor(along.taps, along.positions);
+  if (tiles === null) return null;
+  const { positions } = c.columns;
+  const computed = pixels ? positions : roundUp(positions, 4);
+  const cost = (TILE_SHARE * tiles.instructions * computed) / positions;
+  return cost > panelCost(c) ? null : { name: 'tiles', kernel: tiles.kernel, pixels };
+}
+
+/** The instructions of `panels` for each product of vectors: those of the tile, and their share in packing patches and writing results. */
+function panelCost({ rows, columns, channels, filters }: Correlation): number {
+  const positions = rows.positions * columns.positions;
+  const filled = (roundUp(positions, NR) * roundUp(filters, 4)) / (positions * filters);
+  return 3.3 * filled + 4.5 / filters + 8 / (channels * rows.taps * columns.taps);
 }
 
 /** Whether the taps of an axis are r neighbours, in this or the other direction, for outputs that are neighbours. */
