@@ -238,3 +238,51 @@ describe.each(Object.keys(cells))('%s', (name) => {
     });
   }
 });
+
+describe('affineGrad', () => {
+  /** Both ways; on the heap by so many parts. */
+  const compare = (x: Tensor, dz: Tensor, parts = 1): void => {
+    const [expected] = byReference('affineGrad', [x, dz]);
+    const result = onHeap(machine, 'affineGrad', [x, dz], {}, { parts });
+    if (result === null) throw new Error('affineGrad: no kernel fits');
+    const { shape } = expected;
+    assertClose('affineGrad', result[0], { shape, data: expected.toTypedArray() }, TOLERANCE, 'float32'); // prettier-ignore
+  };
+
+  test.each([
+    [1, 1, 4],
+    [5, 1, 80],
+    [300, 1, 12],
+    [1000, 1, 20],
+    [40, 2, 28],
+    [700, 3, 8],
+    [40, 4, 28],
+    [40, 1, 6],
+    [9, 3, 1],
+    [7, 0, 5],
+    [30, 17, 23],
+  ])('%i rows of %i features, width %i', (rows, features, width) => {
+    for (const parts of [1, 3]) compare(normal(rows, features), normal(rows, width), parts);
+  });
+
+  test('inputs of any layout', () => {
+    compare(ops.transpose(normal(1, 50)), normal(50, 8));
+    compare(normal(50, 1), ops.transpose(normal(8, 50)));
+    compare(ops.transpose(normal(6, 50)), ops.transpose(normal(8, 50)));
+    compare(normal(50, 2), ops.broadcastTo(tensor(0.5), [50, 8]));
+  });
+
+  test('any number of parts gives the same bits', () => {
+    // Large enough for the work to be divided.
+    const sizes = [[1, 212], [2, 144], [3, 104]]; // prettier-ignore
+    const waves = (rows: number, width: number): Tensor =>
+      tensor(Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i))).reshape([rows, width]); // prettier-ignore
+    for (const [features, width] of sizes) {
+      const by = (parts: number): Tensor[] =>
+        onHeap(machine, 'affineGrad', [waves(3000, features), waves(3000, width)], {}, { parts }) ?? []; // prettier-ignore
+      const [{ shape, data }] = by(1);
+      for (const parts of [2, 5, 20])
+        assertClose(`${parts} parts`, by(parts)[0], { shape, data }, EXACT);
+    }
+  });
+});
