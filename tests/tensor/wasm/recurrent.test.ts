@@ -278,8 +278,9 @@ describe('affineGrad', () => {
     const waves = (rows: number, width: number): Tensor =>
       tensor(Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i))).reshape([rows, width]); // prettier-ignore
     for (const [features, width] of sizes) {
+      const inputs = [waves(3000, features), waves(3000, width)];
       const by = (parts: number): Tensor[] =>
-        onHeap(machine, 'affineGrad', [waves(3000, features), waves(3000, width)], {}, { parts }) ?? []; // prettier-ignore
+        onHeap(machine, 'affineGrad', inputs, {}, { parts }) ?? [];
       const [{ shape, data }] = by(1);
       for (const parts of [2, 5, 20])
         assertClose(`${parts} parts`, by(parts)[0], { shape, data }, EXACT);
