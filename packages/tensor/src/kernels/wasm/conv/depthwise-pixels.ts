@@ -318,8 +318,14 @@ function gradientRow(
         const sums = indices.map(() => f.local('v128'));
         const value = f.local('v128');
         f.while(count, () => {
-          f.set(value, v128.load(y));
-          sums.forEach((s, i) => f.set(s, madd(m, v128.load(i32.add(x, offsets[i])), value, s)));
+          // V8 computes the last sum first; loaded in another order, the data would all be in registers at once, and spilt. So they
+          // would be if it unrolled the loop, which the branch keeps it from: its condition is always true.
+          f.if(count, () => {
+            f.set(value, v128.load(y));
+            for (let i = SUMS - 1; i >= 0; i--) {
+              f.set(sums[i], madd(m, v128.load(i32.add(x, offsets[i])), value, sums[i]));
+            }
+          });
           f.increment(x, xStep);
           f.increment(y, yStep);
           f.increment(count, -1);
