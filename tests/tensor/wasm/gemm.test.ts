@@ -80,6 +80,8 @@ const sizes: readonly (readonly [number, number, number])[] = [
   [75, 37, 1],
   [1, 53, 1],
   [9, 1, 14],
+  [70, 1, 33],
+  [70, 19, 1],
   [100, 80, 100],
   [130, 300, 70],
   [14, 270, 530],
@@ -110,6 +112,16 @@ describe.each([
       checkExact('matmul', [a, b], { transposeA, transposeB });
     }
   });
+});
+
+test('sums of any length, of rows that are packed and of rows that are not', () => {
+  for (let k = 1; k <= 11; k++) {
+    for (const n of [16, 21]) {
+      for (const m of [13, 80]) checkExact('matmul', [whole([m, k]), whole([k, n])]);
+      // Rows of A that are pages apart.
+      checkExact('matmul', [whole([k, 1024]), whole([k, n])], { transposeA: true });
+    }
+  }
 });
 
 test('large products with a vector, in parts', () => {
@@ -292,6 +304,7 @@ describe('bias and activation', () => {
     [130, 300, 70],
     [1, 30, 50],
     [30, 20, 1],
+    [9, 1, 14],
   ] as const;
   test.each(shapes)('%d×%d×%d', (m, k, n) => {
     const [a, b, bias] = [real([m, k]), real([k, n]), real([n])];

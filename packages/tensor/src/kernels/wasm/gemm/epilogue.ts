@@ -34,18 +34,32 @@ export function finishRows(
   shared: SharedFunctions,
 ): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
   return shared.once('finishRowsF32', () => {
-    const rowFunctions = activations(m, shared).map((activation, i) =>
-      defineFinishRow(m, `finishRow${i}F32`, activation),
+    const [rowFunctions, columnFunctions] = (['row', 'column'] as const).map((kind) =>
+      activations(m, shared).map((activation, i) =>
+        defineFinish(
+          m,
+          kind === 'row' ? `finishRow${i}F32` : `finishColumn${i}F32`,
+          activation,
+          kind,
+        ),
+      ),
     );
     return m.function(
       'finishRowsF32',
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, c, cRow, rows, columns, bias, activation) => {
-        f.while(rows, () => {
-          rowFunctions.forEach((finishRow, i) => {
-            f.if(i32.eq(activation, i32.const(i)), () => f.do(call(finishRow, c, columns, bias)));
+        const finish = (functions: readonly FinishFunction[], count: Local<'i32'>): void =>
+          functions.forEach((finishLine, i) => {
+            f.if(i32.eq(activation, i32.const(i)), () => f.do(call(finishLine, c, count, bias)));
           });
+        // A matrix of one column lies like a row.
+        f.if(i32.eq(cRow, i32.const(4)), () => {
+          finish(columnFunctions, rows);
+          f.return();
+        });
+        f.while(rows, () => {
+          finish(rowFunctions, columns);
           f.increment(c, cRow);
           f.increment(rows, -1);
         });
@@ -54,13 +68,17 @@ export function finishRows(
   });
 }
 
-/** (c, columns, bias): c_j ← activation(c_j + bias_j) */
-function defineFinishRow(
+/** (c, count, bias) */
+type FinishFunction = FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'>;
+
+/** c_j ← activation(c_j + bias_j) for a row; for a column, whose bias is one number, c_i ← activation(c_i + bias_0). */
+function defineFinish(
   m: ModuleBuilder,
   name: string,
   activation: (x: Local<'v128'>) => Expr<'v128'>,
-): FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'> {
-  return m.function(name, ['i32', 'i32', 'i32'], 'void', (f, c, columns, bias) => {
+  kind: 'row' | 'column',
+): FinishFunction {
+  return m.function(name, ['i32', 'i32', 'i32'], 'void', (f, c, count, bias) => {
     const x = f.local('v128');
     const round = (
       load: (address: Expr<'i32'>) => Expr<'v128'>,
@@ -69,15 +87,15 @@ function defineFinishRow(
     ): void => {
       f.set(x, load(c));
       f.if(bias, () => {
-        f.set(x, f32x4.add(x, load(bias)));
-        f.increment(bias, 4 * lanes);
+        f.set(x, f32x4.add(x, kind === 'row' ? load(bias) : v128.load32_splat(bias)));
+        if (kind === 'row') f.increment(bias, 4 * lanes);
       });
       f.do(store(c, activation(x)));
       f.increment(c, 4 * lanes);
-      f.increment(columns, -lanes);
+      f.increment(count, -lanes);
     };
-    f.while(i32.ge_s(columns, i32.const(4)), () => round(v128.load, v128.store, 4));
-    f.while(i32.gt_s(columns, i32.const(0)), () =>
+    f.while(i32.ge_s(count, i32.const(4)), () => round(v128.load, v128.store, 4));
+    f.while(i32.gt_s(count, i32.const(0)), () =>
       round(v128.load32_zero, (at, value) => v128.store32_lane(at, value, 0), 1),
     );
   });

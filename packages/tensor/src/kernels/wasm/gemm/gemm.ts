@@ -2,7 +2,7 @@
 import { gemmF32, gemmF64, SPLIT } from './blocked.js';
 import { ACTIVATION } from './epilogue.js';
 import { ROWS_MULTIPLE, TILE_BYTES, gemmPeakF32 } from './micro.js';
-import { finishF32, matrixVectorF32, vectorMatrixF32 } from './vector.js';
+import { finishF32, matrixVectorF32, outerF32, vectorMatrixF32 } from './vector.js';
 import {
   command,
   type Command,
@@ -146,9 +146,19 @@ function blocksFor({ m, n, k }: Product, bytes: number, context: LoweringContext
   return { mc, nc, kc, scratch: context.scratch(scratchPart * threads), scratchPart, threads };
 }
 
-/** The commands for a product with a vector in float32; null when it is not one, or lies otherwise. */
+/** The commands for a product with a vector, or of two vectors, in float32; null when it is not one, or lies otherwise. */
 function withVector({ m, n, k, a, b, c, batch }: Product, finish: Finish): Command[] | null {
-  if (batch > 1 || (m > 1 && n > 1)) return null;
+  if (batch > 1) return null;
+  const ending: Command[] = [];
+  if (finish.bias !== 0 || finish.activation !== 0) {
+    ending.push(command(finishF32, { c, rows: m, columns: n, ...finish }));
+  }
+  if (m > 1 && n > 1) {
+    if (k > 1 || b.column !== 1) return null;
+    const args = { m, n, a: a.address, aStep: 4 * a.row, b: b.address, c };
+    const work = { parallel: m * n >= PARALLEL_VECTOR, flops: m * n };
+    return [command(outerF32, args, work), ...ending];
+  }
   // A column is computed as the transposed row: cᵀ = bᵀ · Aᵀ.
   const [size, matrix, vector] =
     n === 1
@@ -168,10 +178,7 @@ function withVector({ m, n, k, a, b, c, batch }: Product, finish: Finish): Comma
     const args = { m: size, k, a: matrix.address, aRow: 4 * matrix.column, b: vector.address, c };
     commands.push(command(matrixVectorF32, args, work));
   }
-  if (finish.bias !== 0 || finish.activation !== 0) {
-    commands.push(command(finishF32, { c, rows: m, columns: n, ...finish }));
-  }
-  return commands;
+  return [...commands, ...ending];
 }
 
 /** The commands for products: outer batch axes by commands of their own, the inner one by the kernel. */
@@ -301,6 +308,7 @@ export const gemmKernels: readonly Kernel[] = [
   gemmF64,
   vectorMatrixF32,
   matrixVectorF32,
+  outerF32,
   finishF32,
   gemmPeakF32,
 ];

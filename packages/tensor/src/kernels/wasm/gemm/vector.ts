@@ -6,7 +6,7 @@ import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assem
 import type { Expr } from '../assembler/code.js';
 import { finishRows } from './epilogue.js';
 import { F32, tileKernel, type TileFunction } from './micro.js';
-import { f32, i32 } from '../assembler/instructions.js';
+import { i32 } from '../assembler/instructions.js';
 import { partRange, kernel } from '../kernel.js';
 import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
 import { minimum } from '../integers.js';
@@ -67,12 +67,66 @@ function defineColumn(m: ModuleBuilder): TileFunction {
   );
 }
 
-/** Rows that `matrixVectorF32` takes at a time. */
-const ROWS = 2;
-/** Sums of four lanes for each of them: an addition need not wait for the one before it. */
-const SUMS = 4;
+/** Rows that a call of a function of `outerF32` takes: it costs nothing then, and the engine soon compiles the function anew. */
+const OUTER_ROWS = 32;
 
-/** c[m] = A[m×k] · b[k], where rows of A and b are contiguous: sixteen partial sums for each row. Steps in bytes. */
+/** c[m×n] = a[m] · bᵀ[n], where b is contiguous. The step of a in bytes. */
+export const outerF32 = kernel(
+  'outerF32',
+  { m: 'i32', n: 'i32', a: 'i32', aStep: 'i32', b: 'i32', c: 'i32' },
+  (f, { m: rows, n, a, aStep, b, c }, { m, part, parts }) => {
+    const { from, to } = partRange(f, rows, { part, parts });
+    const some = defineOuterRows(m);
+    const bytes = i32.mul(n, i32.const(4));
+    f.increment(a, i32.mul(from, aStep));
+    f.increment(c, i32.mul(from, bytes));
+    const count = f.local('i32');
+    f.while(i32.lt_s(from, to), () => {
+      f.set(count, i32.sub(to, from));
+      f.set(count, minimum(count, i32.const(OUTER_ROWS)));
+      f.do(call(some, a, aStep, b, c, n, count));
+      f.increment(a, i32.mul(count, aStep));
+      f.increment(c, i32.mul(count, bytes));
+      f.increment(from, count);
+    });
+  },
+);
+
+/** (a, aStep, b, c, n, rows) */
+function defineOuterRows(
+  m: ModuleBuilder,
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
+  return m.function(
+    'outerRowsF32',
+    ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    'void',
+    (f, a, aStep, b, c, n, rows) => {
+      const x = f.local('v128');
+      const [from, left] = [f.local('i32'), f.local('i32')];
+      const round = (lanes: number, product: () => void): void =>
+        f.while(i32.ge_s(left, i32.const(lanes)), () => {
+          product();
+          for (const address of [from, c]) f.increment(address, 4 * lanes);
+          f.increment(left, -lanes);
+        });
+      f.while(rows, () => {
+        f.set(x, v128.load32_splat(a));
+        f.set(from, b);
+        f.set(left, n);
+        round(4, () => f.do(v128.store(c, f32x4.mul(x, v128.load(from)))));
+        round(1, () => f.do(v128.store32_lane(c, f32x4.mul(x, v128.load32_zero(from)), 0)));
+        f.increment(a, aStep);
+        f.increment(rows, -1);
+      });
+    },
+  );
+}
+
+/** Rows that `matrixVectorF32` takes at a time, and sums of four lanes for each: an addition need not wait for the one before it. */
+const ROWS = 4;
+const SUMS = 2;
+
+/** c[m] = A[m×k] · b[k], where rows of A and b are contiguous: eight partial sums for each row. Steps in bytes. */
 export const matrixVectorF32 = kernel(
   'matrixVectorF32',
   { m: 'i32', k: 'i32', a: 'i32', aRow: 'i32', b: 'i32', c: 'i32' },
@@ -81,22 +135,22 @@ export const matrixVectorF32 = kernel(
     const left = f.local('i32', i32.sub(to, from));
     f.increment(a, i32.mul(from, aRow));
     f.increment(c, i32.mul(from, i32.const(4)));
-    const pair = defineDots(m, ROWS);
-    const single = defineDots(m, 1);
-    f.while(i32.ge_s(left, i32.const(ROWS)), () => {
-      f.do(call(pair, a, aRow, b, c, k));
-      f.increment(a, i32.mul(aRow, i32.const(ROWS)));
-      f.increment(c, 4 * ROWS);
-      f.increment(left, -ROWS);
-    });
-    f.if(i32.gt_s(left, i32.const(0)), () => f.do(call(single, a, aRow, b, c, k)));
+    for (const count of [ROWS, 1] as const) {
+      const dots = defineDots(m, count);
+      f.while(i32.ge_s(left, i32.const(count)), () => {
+        f.do(call(dots, a, aRow, b, c, k));
+        f.increment(a, i32.mul(aRow, i32.const(count)));
+        f.increment(c, 4 * count);
+        f.increment(left, -count);
+      });
+    }
   },
 );
 
 /** (a, aRow, b, c, k): the products of so many rows with b. */
 function defineDots(
   m: ModuleBuilder,
-  rows: number,
+  rows: typeof ROWS | 1,
 ): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
   return m.function(
     `dots${rows}F32`,
@@ -107,35 +161,43 @@ function defineDots(
       for (let i = 1; i < rows; i++) row.push(f.local('i32', i32.add(row[i - 1], aRow)));
       const sums = row.map(() => Array.from({ length: SUMS }, () => f.local('v128')));
       const x = f.local('v128');
-      /** `count` products of each row, `lanes` at a time, each into the next sum. */
-      const round = (
-        count: number,
+      const step = (
+        q: number,
+        load: (address: Local<'i32'>) => Expr<'v128'>,
         lanes: number,
-        load: (address: Local<'i32'>, offset: number) => Expr<'v128'>,
       ): void => {
-        for (let q = 0; q < count / lanes; q++) {
-          f.set(x, load(b, 4 * lanes * q));
-          row.forEach((address, i) => {
-            const sum = sums[i][q % SUMS];
-            f.set(sum, F32.madd(m, load(address, 4 * lanes * q), x, sum));
-          });
-        }
-        for (const address of [...row, b]) f.increment(address, 4 * count);
-        f.increment(k, -count);
+        f.set(x, load(b));
+        row.forEach((address, i) => f.set(sums[i][q], F32.madd(m, load(address), x, sums[i][q])));
+        for (const address of [...row, b]) f.increment(address, 4 * lanes);
+        f.increment(k, -lanes);
       };
-      const atLeast = (count: number): Expr<'i32'> => i32.ge_s(k, i32.const(count));
-      f.while(atLeast(4 * SUMS), () => round(4 * SUMS, 4, v128.load));
-      f.while(atLeast(4), () => round(4, 4, v128.load));
-      f.while(atLeast(1), () => round(1, 1, v128.load32_zero));
-      sums.forEach(([s0, s1, s2, s3], i) => {
-        f.set(x, f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-        f.set(x, f32x4.add(x, shuffle32(x, x, [2, 3, 0, 1])));
-        f.set(x, f32x4.add(x, shuffle32(x, x, [1, 0, 3, 2])));
-        f.do(f32.store(c, f32x4.extract_lane(x, 0), 4 * i));
+      f.while(i32.ge_s(k, i32.const(4)), () => {
+        f.block((end) => {
+          for (let q = 0; q < SUMS; q++) {
+            // As in micro.ts, a test between the steps.
+            if (q > 0) f.br_if(end, i32.lt_s(k, i32.const(4)));
+            step(q, v128.load, 4);
+          }
+        });
       });
+      f.while(k, () => step(0, v128.load32_zero, 1));
+      const total = sums.map(([s0, s1]) => f.local('v128', f32x4.add(s0, s1)));
+      const halves = (p: Local<'v128'>, q: Local<'v128'>): Local<'v128'> =>
+        f.local('v128', halvesAdded(p, q));
+      const [t0, t1 = t0, t2 = t0, t3 = t0] = total;
+      const dots = f.local('v128', quartersAdded(halves(t0, t1), halves(t2, t3)));
+      f.do(rows === 1 ? v128.store32_lane(c, dots, 0) : v128.store(c, dots));
     },
   );
 }
+
+/** p₀+p₂, q₀+q₂, p₁+p₃, q₁+q₃ */
+const halvesAdded = (p: Local<'v128'>, q: Local<'v128'>): Expr<'v128'> =>
+  f32x4.add(shuffle32(p, q, [0, 4, 1, 5]), shuffle32(p, q, [2, 6, 3, 7]));
+
+/** p₀+p₂, p₁+p₃, q₀+q₂, q₁+q₃ */
+const quartersAdded = (p: Local<'v128'>, q: Local<'v128'>): Expr<'v128'> =>
+  f32x4.add(shuffle32(p, q, [0, 1, 4, 5]), shuffle32(p, q, [2, 3, 6, 7]));
 
 /** An epilogue as a step of its own: rows of C are contiguous; bias and activation as in epilogue.ts. */
 export const finishF32 = kernel(
