@@ -4,10 +4,9 @@ import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv/co
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
-import { assertClose } from '../../support/close.js';
-import { checkAll, contiguous, planes } from '../../support/conv.js';
+import { checkAll, checkEpilogues, contiguous, planes } from '../../support/conv.js';
 import { Numbers } from '../../support/numbers.js';
-import { onHeap, testMachine } from '../../support/wasm.js';
+import { testMachine } from '../../support/wasm.js';
 
 const plain = testMachine(false);
 // With fused multiply-add, and so with other panels of filters, where it is to be had.
@@ -97,37 +96,11 @@ test.each(['channelsLast', 'channelsFirst'] as const)('real numbers, %s', (dataF
 });
 
 describe.each([1, 2])('what follows the sums, with multiplier %i', (multiplier) => {
-  const activations = {
-    relu: (y: Tensor) => y.relu(),
-    tanh: (y: Tensor) => y.tanh(),
-    sigmoid: (y: Tensor) => y.sigmoid(),
-  };
   const filters = 6 * multiplier;
-  const [x, kernel, b] = [real([2, 7, 9, 6]), real([3, 3, 1, filters]), real([filters])];
+  const operands = [real([2, 7, 9, 6]), real([3, 3, 1, filters]), real([filters])] as const;
 
   test.each(['channelsLast', 'channelsFirst'] as const)('%s', (dataFormat) => {
-    // Every second element: a bias may be strided too.
-    const block = machine.heap.allocate(8 * filters);
-    const view = machine.heap.view('float32', block.address, 2 * filters).fill(NaN);
-    b.toTypedArray().forEach((value, i) => (view[2 * i] = value));
-    const bias: Operand = {
-      ...{ dtype: 'float32', shape: [filters], strides: [2], size: filters, contiguous: false },
-      address: block.address,
-    };
-    const attrs = { padding: 'same', dataFormat, groups: 6 } as const;
-    const last = dataFormat === 'channelsLast';
-    const data = last ? x : contiguous(planes(x));
-    const sums = ops.conv(data, kernel, attrs);
-    for (const added of [true, false]) {
-      const before = added ? sums.add(last ? b : b.reshape([filters, 1, 1])) : sums;
-      for (const activation of ['relu', 'tanh', 'sigmoid', null] as const) {
-        const epilogue = { bias: added ? bias : null, activation };
-        const [actual] = onHeap(machine, 'conv', [data, kernel], attrs, { epilogue }) ?? [];
-        const expected = activation === null ? before : activations[activation](before);
-        const wanted = { shape: expected.shape, data: expected.toTypedArray() };
-        assertClose(`${activation}`, actual, wanted, { relative: 2e-6, absolute: 2e-6 });
-      }
-    }
+    checkEpilogues(machine, operands, { padding: 'same', dataFormat, groups: 6 });
   });
 });
 

@@ -4,10 +4,9 @@ import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv/co
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
-import { assertClose } from '../../support/close.js';
-import { checkAll, contiguous, planes } from '../../support/conv.js';
+import { checkAll, checkEpilogues, contiguous, planes } from '../../support/conv.js';
 import { Numbers } from '../../support/numbers.js';
-import { onHeap, testMachine } from '../../support/wasm.js';
+import { testMachine } from '../../support/wasm.js';
 
 const plain = testMachine(false);
 // With fused multiply-add where it is to be had.
@@ -111,37 +110,10 @@ describe.each([
   { kernel: [3, 3, 2, 12], groups: 2 },
   { kernel: [3, 3, 6, 2], groups: 1 },
 ])('what follows the sums of $kernel in $groups groups', ({ kernel: window, groups }) => {
-  const activations = {
-    relu: (y: Tensor) => y.relu(),
-    tanh: (y: Tensor) => y.tanh(),
-    sigmoid: (y: Tensor) => y.sigmoid(),
-  };
-  const filters = window[3];
-  const [x, kernel, b] = [real([2, 7, 9, window[2] * groups]), real(window), real([filters])];
+  const operands = [real([2, 7, 9, window[2] * groups]), real(window), real([window[3]])] as const;
 
   test.each(['channelsLast', 'channelsFirst'] as const)('%s', (dataFormat) => {
-    // Every second element: a bias may be strided too.
-    const block = machine.heap.allocate(8 * filters);
-    const view = machine.heap.view('float32', block.address, 2 * filters).fill(NaN);
-    b.toTypedArray().forEach((value, i) => (view[2 * i] = value));
-    const bias: Operand = {
-      ...{ dtype: 'float32', shape: [filters], strides: [2], size: filters, contiguous: false },
-      address: block.address,
-    };
-    const attrs = { ...same, dataFormat, groups } as const;
-    const last = dataFormat === 'channelsLast';
-    const data = last ? x : contiguous(planes(x));
-    const sums = ops.conv(data, kernel, attrs);
-    for (const added of [true, false]) {
-      const before = added ? sums.add(last ? b : b.reshape([filters, 1, 1])) : sums;
-      for (const activation of ['relu', 'tanh', 'sigmoid', null] as const) {
-        const epilogue = { bias: added ? bias : null, activation };
-        const [actual] = onHeap(machine, 'conv', [data, kernel], attrs, { epilogue }) ?? [];
-        const expected = activation === null ? before : activations[activation](before);
-        const wanted = { shape: expected.shape, data: expected.toTypedArray() };
-        assertClose(`${activation}`, actual, wanted, { relative: 2e-6, absolute: 2e-6 });
-      }
-    }
+    checkEpilogues(machine, operands, { ...same, dataFormat, groups });
   });
 });
 

@@ -68,14 +68,22 @@ const LOG2 = [
 const ROOT_HALF = 0x3fe6a09e667f3bcdn;
 const ONE = 0x3ff0000000000000n;
 
+/** x = 2^k·m with √½ ≤ m < √2, for normal x above 0: the exponent of x / √½ is k. */
+export function parted64(
+  f: FunctionBuilder,
+  x: Local<'v128'>,
+): { readonly k: Local<'v128'>; readonly mantissa: Vector } {
+  const shifted = f.local('v128', i64x2.add(x, i64x2.const(ONE - ROOT_HALF)));
+  const fraction = v128.and(shifted, i64x2.const(0x000fffffffffffffn));
+  const biased = v128.or(i64x2.shr_u(shifted, i32.const(52)), f64x2.const(2 ** 52));
+  const k = f.local('v128', f64x2.sub(biased, f64x2.const(2 ** 52 + 1023)));
+  return { k, mantissa: i64x2.add(fraction, i64x2.const(ROOT_HALF)) };
+}
+
 /** log₂ x for x ≥ 0 that are no subnormal numbers of float64: −∞ for 0, ∞ for ∞, NaN for NaN. To 45 bits. */
 export function emitLog2(f: FunctionBuilder, m: ModuleBuilder, x: Local<'v128'>): Vector {
-  // x = 2^k·m: the exponent of x / √½ is k.
-  const shifted = f.local('v128', i64x2.add(x, i64x2.const(ONE - ROOT_HALF)));
-  const mantissa = v128.and(shifted, i64x2.const(0x000fffffffffffffn));
-  const part = f.local('v128', i64x2.add(mantissa, i64x2.const(ROOT_HALF)));
-  const biased = v128.or(i64x2.shr_u(shifted, i32.const(52)), f64x2.const(2 ** 52));
-  const k = f64x2.sub(biased, f64x2.const(2 ** 52 + 1023));
+  const { k, mantissa } = parted64(f, x);
+  const part = f.local('v128', mantissa);
   const one = f64x2.const(1);
   const s = f.local('v128', f64x2.div(f64x2.sub(part, one), f64x2.add(part, one)));
   const square = f.local('v128', f64x2.mul(s, s));

@@ -1,6 +1,6 @@
 /**
  * Elementary functions of two float64 lanes, by the methods of math.ts with longer polynomials: argument reduction after Cody &
- * Waite, logarithms in the form of fdlibm's e_log.c and s_log1p.c. Within these bounds of the exact value, special values as Math has
+ * Waite, logarithms by math-logarithm.ts. Within these bounds of the exact value, special values as Math has
  * them:
  *
  * | function | its polynomial, and the error of that | result within |
@@ -14,7 +14,8 @@ import type { FunctionBuilder, Local, ModuleBuilder } from './assembler/assemble
 import type { Expr } from './assembler/code.js';
 import { i32 } from './assembler/instructions.js';
 import { f64x2, i64x2, v128 } from './assembler/simd.js';
-import { ROUND64, madd64, polynomial64 } from './math-doubles.js';
+import { ROUND64, madd64, parted64, polynomial64 } from './math-doubles.js';
+import { logarithms } from './math-logarithm.js';
 
 type Vector = Expr<'v128'>;
 
@@ -98,77 +99,22 @@ export const emitTanh64: EmitF64x2 = (f, m, x) => {
 export const emitSigmoid64: EmitF64x2 = (f, m, x) =>
   f64x2.div(one, f64x2.add(one, emitExp64(f, m, f64x2.neg(x))));
 
-const ROOT_HALF = 0x3fe6a09e667f3bcdn;
-const ONE = 0x3ff0000000000000n;
-
-/** x = 2^k·m with √½ ≤ m < √2, for normal x above 0. */
-function parted(
-  f: FunctionBuilder,
-  x: Local<'v128'>,
-): { readonly k: Local<'v128'>; readonly mantissa: Vector } {
-  const shifted = f.local('v128', i64x2.add(x, i64x2.const(ONE - ROOT_HALF)));
-  const fraction = v128.and(shifted, i64x2.const(0x000fffffffffffffn));
-  const biased = v128.or(i64x2.shr_u(shifted, i32.const(52)), f64x2.const(2 ** 52));
-  const k = f.local('v128', f64x2.sub(biased, f64x2.const(2 ** 52 + 1023)));
-  return { k, mantissa: i64x2.add(fraction, i64x2.const(ROOT_HALF)) };
-}
-
-/** ln(1 + part) + k·ln 2, the large part added last; `correction` goes to the small part. */
-function logarithm(
-  f: FunctionBuilder,
-  m: ModuleBuilder,
-  part: Local<'v128'>,
-  k: Local<'v128'>,
-  correction: Vector | null,
-): Vector {
-  const s = f.local('v128', f64x2.div(part, f64x2.add(part, f64x2.const(2))));
-  const z = f.local('v128', f64x2.mul(s, s));
-  const half = f.local('v128', f64x2.mul(f64x2.mul(part, part), f64x2.const(0.5)));
-  const rest = madd64(m, z, polynomial64(m, z, LOG), half);
-  const low = f64x2.mul(k, f64x2.const(LN2_LOW));
-  const small = madd64(m, s, rest, correction === null ? low : f64x2.add(low, correction));
-  const minus = f64x2.sub(f64x2.sub(half, small), part);
-  return f64x2.sub(f64x2.mul(k, f64x2.const(LN2_HIGH)), minus);
-}
-
-/** −∞ at 0, NaN below, ∞ and NaN for themselves. */
-function logSpecials(value: Vector, x: Vector): Vector {
-  const notFinite = v128.not(f64x2.lt(x, f64x2.const(Infinity)));
-  const above = v128.bitselect(x, value, notFinite);
-  const atZero = v128.bitselect(f64x2.const(-Infinity), above, f64x2.eq(x, zero));
-  return v128.or(atZero, f64x2.lt(x, zero));
-}
+const { log, log1p } = logarithms({
+  lanes: f64x2,
+  madd: madd64,
+  polynomial: (m, z) => polynomial64(m, z, LOG),
+  ln2: [LN2_HIGH, LN2_LOW],
+  leastNormal: 2 ** -1022,
+  exponentOfScale: 54,
+  tiny: 2 ** -54,
+  parted: parted64,
+});
 
 /** ln x */
-export const emitLog64: EmitF64x2 = (f, m, x) => {
-  const v = f.local('v128', x);
-  // Subnormal numbers are made normal first.
-  const subnormal = f.local('v128', f64x2.lt(v, f64x2.const(2 ** -1022)));
-  const factor = v128.bitselect(f64x2.const(2 ** 54), one, subnormal);
-  const { k, mantissa } = parted(f, f.local('v128', f64x2.mul(v, factor)));
-  const part = f.local('v128', f64x2.sub(mantissa, one));
-  f.set(k, f64x2.sub(k, v128.and(subnormal, f64x2.const(54))));
-  return logSpecials(logarithm(f, m, part, k, null), v);
-};
+export const emitLog64: EmitF64x2 = log;
 
-/** ln(1 + x) by u = 1 + x rounded, with what the rounding lost as a correction c/u. */
-export const emitLog1pOf64: EmitF64x2 = (f, m, x) => {
-  const v = f.local('v128', x);
-  const u = f.local('v128', f64x2.add(v, one));
-  const { k, mantissa } = parted(f, u);
-  const none = f.local('v128', f64x2.eq(k, zero));
-  const part = f.local('v128', v128.bitselect(v, f64x2.sub(mantissa, one), none));
-  // The greater of x and 1 comes out of the sum exactly; for k = 0 nothing was lost, since x itself is used.
-  const lost = v128.bitselect(
-    f64x2.sub(one, f64x2.sub(u, v)),
-    f64x2.sub(v, f64x2.sub(u, one)),
-    f64x2.ge(v, one),
-  );
-  const correction = v128.andnot(f64x2.div(lost, u), none);
-  const value = logSpecials(logarithm(f, m, part, k, correction), u);
-  // Tiny x are their own value, and keep the sign of −0.
-  return v128.bitselect(v, value, f64x2.lt(f64x2.abs(v), f64x2.const(2 ** -54)));
-};
+/** ln(1 + x) */
+export const emitLog1pOf64: EmitF64x2 = log1p;
 
 /** ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|) */
 export const emitSoftplus64: EmitF64x2 = (f, m, x) => {

@@ -3,8 +3,7 @@
  *
  * Method: argument reduction after Cody & Waite ("Software Manual for the Elementary Functions", 1980), then a polynomial that
  * is best in the sense of Chebyshev on what is left, found by Remez's exchange in 50 digits and rounded to float32; for
- * logarithms the form of Tang ("Table-driven implementation of the logarithm function", 1990) that fdlibm's e_log.c and
- * s_log1p.c use. The bounds below hold against float64 for every argument: subnormal numbers, −0, infinities, NaN; tests
+ * logarithms see math-logarithm.ts. The bounds below hold against float64 for every argument: subnormal numbers, −0, infinities, NaN; tests
  * assert them.
  *
  * | function | range of the polynomial | its error | result within |
@@ -23,6 +22,7 @@ import type { Expr } from './assembler/code.js';
 import { i32 } from './assembler/instructions.js';
 import type { SharedFunctions } from './kernel.js';
 import { f32x4, i32x4, v128 } from './assembler/simd.js';
+import { logarithms } from './math-logarithm.js';
 
 type Vector = Expr<'v128'>;
 
@@ -237,76 +237,30 @@ export const emitExpm1: EmitF32x4 = (f, m, x) => {
   return v128.bitselect(v, f32x4.mul(halved, f32x4.const(2)), tiny);
 };
 
-/**
- * ln(1 + f) + k·ln 2 with s = f/(2 + f), z = s²: f − (f²/2 − s·(f²/2 + z·L(z))), the order of fdlibm, in which the large
- * part f is added last. `correction` is added to the small part.
- */
-function logarithm(
-  f: FunctionBuilder,
-  m: ModuleBuilder,
-  part: Local<'v128'>,
-  k: Local<'v128'>,
-  correction: Vector | null,
-): Vector {
-  const s = f.local('v128', f32x4.div(part, f32x4.add(part, f32x4.const(2))));
-  const z = f.local('v128', f32x4.mul(s, s));
-  const half = f.local('v128', f32x4.mul(f32x4.mul(part, part), f32x4.const(0.5)));
-  const rest = madd(m, z, polynomial(m, z, LOG), half);
-  const low = f32x4.mul(k, f32x4.const(LN2_LOW));
-  const small = madd(m, s, rest, correction === null ? low : f32x4.add(low, correction));
-  const minus = f32x4.sub(f32x4.sub(half, small), part);
-  return f32x4.sub(f32x4.mul(k, f32x4.const(LN2_HIGH)), minus);
-}
-
 /** The bits of √½: a number's bits minus these, shifted to the right by 23, are k in x = 2^k·m with √½ ≤ m < √2. */
 const ROOT_HALF_BITS = 0x3f3504f3;
 
-/** The logarithm's values where x is not a positive finite number: −∞ at 0, NaN below, ∞ and NaN for themselves. */
-function logSpecials(value: Vector, x: Vector): Vector {
-  const notFinite = v128.not(f32x4.lt(x, f32x4.const(Infinity)));
-  const above = v128.bitselect(x, value, notFinite);
-  const atZero = v128.bitselect(f32x4.const(-Infinity), above, f32x4.eq(x, zero));
-  return v128.or(atZero, f32x4.lt(x, zero));
-}
+const { log, log1p } = logarithms({
+  lanes: f32x4,
+  madd,
+  polynomial: (m, z) => polynomial(m, z, LOG),
+  ln2: [LN2_HIGH, LN2_LOW],
+  leastNormal: 2 ** -126,
+  exponentOfScale: 23,
+  tiny: 2 ** -26,
+  parted: (f, x) => {
+    const shifted = i32x4.shr_s(i32x4.sub(x, i32x4.const(ROOT_HALF_BITS)), i32.const(23));
+    const e = f.local('v128', shifted);
+    const k = f.local('v128', f32x4.convert_i32x4_s(e));
+    return { k, mantissa: i32x4.sub(x, i32x4.shl(e, i32.const(23))) };
+  },
+});
 
-/** ln x = k·ln 2 + ln m with √½ ≤ m < √2. */
-export const emitLog: EmitF32x4 = (f, m, x) => {
-  const v = f.local('v128', x);
-  // Subnormal numbers are made normal first.
-  const subnormal = f.local('v128', f32x4.lt(v, f32x4.const(2 ** -126)));
-  const factor = v128.bitselect(f32x4.const(2 ** 23), one, subnormal);
-  const b = f.local('v128', f32x4.mul(v, factor));
-  const exponent = i32x4.shr_s(i32x4.sub(b, i32x4.const(ROOT_HALF_BITS)), i32.const(23));
-  const e = f.local('v128', exponent);
-  const mantissa = i32x4.sub(b, i32x4.shl(e, i32.const(23)));
-  const part = f.local('v128', f32x4.sub(mantissa, one));
-  const shift = v128.and(subnormal, i32x4.const(23));
-  const k = f.local('v128', f32x4.convert_i32x4_s(i32x4.sub(e, shift)));
-  return logSpecials(logarithm(f, m, part, k, null), v);
-};
+/** ln x */
+export const emitLog: EmitF32x4 = log;
 
-/** ln(1 + x) by u = 1 + x rounded, with what the rounding lost as a correction c/u (fdlibm, s_log1p.c). */
-export const emitLog1p: EmitF32x4 = (f, m, x) => {
-  const v = f.local('v128', x);
-  const u = f.local('v128', f32x4.add(v, one));
-  const e = f.local('v128', i32x4.shr_s(i32x4.sub(u, i32x4.const(ROOT_HALF_BITS)), i32.const(23)));
-  const k = f.local('v128', f32x4.convert_i32x4_s(e));
-  const none = f.local('v128', i32x4.eq(e, v128.zero()));
-  const mantissa = i32x4.sub(u, i32x4.shl(e, i32.const(23)));
-  const part = f.local('v128', v128.bitselect(v, f32x4.sub(mantissa, one), none));
-  // The greater of x and 1 comes out of the sum exactly; for k = 0 nothing was lost, since x itself is used.
-  const large = f32x4.ge(v, one);
-  const lost = v128.bitselect(
-    f32x4.sub(one, f32x4.sub(u, v)),
-    f32x4.sub(v, f32x4.sub(u, one)),
-    large,
-  );
-  const correction = v128.andnot(f32x4.div(lost, u), none);
-  const value = logarithm(f, m, part, k, correction);
-  // Tiny x are their own value, and keep the sign of −0.
-  const tiny = f32x4.lt(f32x4.abs(v), f32x4.const(2 ** -26));
-  return v128.bitselect(v, logSpecials(value, u), tiny);
-};
+/** ln(1 + x) */
+export const emitLog1p: EmitF32x4 = log1p;
 
 /** ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), which cannot overflow. */
 export const emitSoftplus: EmitF32x4 = (f, m, x) => {

@@ -33,7 +33,7 @@ const readsA = (n: number, k: number, row: number): boolean =>
 const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && m * n <= 4096);
 
 /** From so many multiply-adds on (about 60 µs), threads share the work: with less the next call waits for results in the other cache. */
-const PARALLEL = 1_200_000;
+export const PARALLEL = 1_200_000;
 
 /** The same for products with a vector, which wait for memory. */
 const PARALLEL_VECTOR = 250_000;

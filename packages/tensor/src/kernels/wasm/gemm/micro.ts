@@ -28,6 +28,7 @@ import type { Expr } from '../assembler/code.js';
 import { i32 } from '../assembler/instructions.js';
 import { command, kernel, type Command, type SharedFunctions } from '../kernel.js';
 import { madd } from '../math.js';
+import { madd64 } from '../math-doubles.js';
 import { f32x4, f64x2, v128 } from '../assembler/simd.js';
 
 /** What the code for float32 and for float64 has not in common. */
@@ -64,7 +65,7 @@ export const F64: Format = {
   lanes: 2,
   load_splat: v128.load64_splat,
   add: f64x2.add,
-  madd: (m, a, b, c) => (m.relaxed ? f64x2.relaxed_madd(a, b, c) : f64x2.add(c, f64x2.mul(a, b))),
+  madd: madd64,
 };
 
 /** Columns of the tile of float32. */
@@ -163,6 +164,33 @@ type TileOperands = Readonly<
 const UNROLL = 4;
 
 /**
+ * `left` steps (not 0), several in a round of the loop, since V8 looks at the stack's limit in each round: for tiles that gives a tenth.
+ * The tests between the steps are needed. Without them V8 loads what all steps read before the first multiplication, and
+ * runs out of registers.
+ *
+ * @param step appends the step at this place of a round
+ * @param advance appends what follows a whole round, which takes its steps off `left`
+ */
+export function inRounds(
+  f: FunctionBuilder,
+  left: Local<'i32'>,
+  unroll: number,
+  step: (place: number) => void,
+  advance: () => void,
+): void {
+  f.block((end) => {
+    f.loop((again) => {
+      for (let place = 0; place < unroll; place++) {
+        if (place > 0) f.br_if(end, i32.eq(left, i32.const(place)));
+        step(place);
+      }
+      advance();
+      f.br_if(again, left);
+    });
+  });
+}
+
+/**
  * Appends the code of a tile to a function; a, b and k are changed by it.
  *
  * @param ofB whether B is known to be packed: then its address need not be worked out in each step
@@ -210,20 +238,7 @@ function emitTile(
   // A first step before the loop, so that sums are not constants there, gives a tenth.
   step(0);
   advance(1);
-  // V8 looks at the stack's limit in each round: a round of several steps gives another tenth. The tests between them are
-  // needed. Without them V8 loads what all steps read before the first multiplication, and runs out of registers.
-  f.if(k, () => {
-    f.block((end) => {
-      f.loop((again) => {
-        for (let place = 0; place < UNROLL; place++) {
-          if (place > 0) f.br_if(end, i32.eq(k, i32.const(place)));
-          step(place);
-        }
-        advance(UNROLL);
-        f.br_if(again, k);
-      });
-    });
-  });
+  f.if(k, () => inRounds(f, k, UNROLL, step, () => advance(UNROLL)));
   f.if(accumulate, () => {
     eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
   });

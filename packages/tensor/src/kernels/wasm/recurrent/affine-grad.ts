@@ -7,7 +7,7 @@
 import { call, type FunctionRef, type Local } from '../assembler/assembler.js';
 import { i32 } from '../assembler/instructions.js';
 import { f32x4, v128 } from '../assembler/simd.js';
-import { multiply } from '../gemm/gemm.js';
+import { PARALLEL, multiply } from '../gemm/gemm.js';
 import { minimum } from '../integers.js';
 import { command, kernel, partRange, type Lowering, type Operand } from '../kernel.js';
 import { madd } from '../math.js';
@@ -23,9 +23,6 @@ const vectorsFor = (features: number): number => (features === 1 ? 4 : 2);
 
 /** Rows that are summed before their sums are added to the result: rounding errors grow with the length of a sum. */
 const CHUNK = 256;
-
-/** From so many multiply-adds on threads share the work. */
-const PARALLEL = 1_200_000;
 
 /** (x, dz, out, rows, rowBytes): so many vectors of columns; out and dz have rows of rowBytes. */
 function columns(

@@ -10,7 +10,7 @@ import { call, type FunctionRef } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { i32, memory } from '../assembler/instructions.js';
 import { command, kernel, type Command, type KernelContext, type Operand } from '../kernel.js';
-import { F32 } from '../gemm/micro.js';
+import { F32, inRounds } from '../gemm/micro.js';
 import { packPanels } from '../gemm/pack.js';
 import { madd } from '../math.js';
 import { v128 } from '../assembler/simd.js';
@@ -146,20 +146,13 @@ function tiles({ m, shared }: Place, rows: number, vectors: number): FunctionRef
             });
           });
         };
-        /** All steps of one operand. The tests between them keep V8 from loading what all of them read at once (see gemm/micro.ts). */
+        /** All steps of one operand. */
         const steps = (): void =>
-          f.block((end) =>
-            f.loop((again) => {
-              for (let place = 0; place < unroll; place++) {
-                if (place > 0) f.br_if(end, i32.eq(left, int(place)));
-                step(place);
-              }
-              for (const row of rowsOfA) f.increment(row, 4 * unroll);
-              f.increment(weightsAt, 4 * PANEL * unroll);
-              f.increment(left, -unroll);
-              f.br_if(again, left);
-            }),
-          );
+          inRounds(f, left, unroll, step, () => {
+            for (const row of rowsOfA) f.increment(row, 4 * unroll);
+            f.increment(weightsAt, 4 * PANEL * unroll);
+            f.increment(left, -unroll);
+          });
         f.while(count, () => {
           sums.forEach((sum, i) => {
             f.set(sum, v128.load(d, 16 * (i % vectors)));

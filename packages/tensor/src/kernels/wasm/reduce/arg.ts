@@ -4,10 +4,11 @@ import { normalizeAxis } from '../../../shape.js';
 import { call } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f64, i32 } from '../assembler/instructions.js';
-import { command, kernel, partRange, type Kernel, type Lowering } from '../kernel.js';
+import { command, kernel, type Kernel, type Lowering } from '../kernel.js';
 import type { LoweringTable } from '../lowering.js';
 import { ITEM_BITS } from '../elementwise/pack.js';
 import { FLOAT32, FLOAT64, INT32, type Element } from './folds.js';
+import { eachOutput } from './kernels.js';
 import { gathered, rowsOf } from './layout.js';
 
 const FIELDS = {
@@ -25,7 +26,7 @@ const argRows = (
   element: Element,
   notBetter: (x: Expr<'f64'>, best: Expr<'f64'>) => Expr<'i32'>,
 ): Kernel<typeof FIELDS> =>
-  kernel(name + element.suffix, FIELDS, (f, { x, y, rows, rowStride, n, step }, context) => {
+  kernel(name + element.suffix, FIELDS, (f, args, context) => {
     const function_ = `${name}Row${element.suffix}`;
     const row = context.shared.once(function_, () =>
       context.m.function(function_, ['i32', 'i32', 'i32'], 'i32', (g, at, count, by) => {
@@ -44,14 +45,8 @@ const argRows = (
         g.return(best);
       }),
     );
-    const { from, to } = partRange(f, rows, context);
-    f.increment(x, i32.mul(from, rowStride));
-    f.increment(y, i32.mul(from, i32.const(4)));
-    f.while(i32.lt_s(from, to), () => {
-      f.do(i32.store(y, call(row, x, n, step)));
-      f.increment(x, rowStride);
-      f.increment(y, 4);
-      f.increment(from, 1);
+    eachOutput(f, args, context, INT32.bytes, (first, y) => {
+      f.do(i32.store(y, call(row, first, args.n, args.step)));
     });
   });
 

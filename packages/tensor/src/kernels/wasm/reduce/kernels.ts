@@ -50,12 +50,12 @@ const SUM_FIELDS = { count: 'f64', root: 'i32', deviations: 'i32' } as const;
 /** A row longer than this is folded in pieces: a function that is called often is soon compiled anew. */
 const PIECE = 8192;
 
-/** The kernel's outputs one by one: `row` is the address of the first element. */
-function eachOutput(
+/** The kernel's outputs, of so many bytes each, one by one: `row` is the address of the first element of what it is made of. */
+export function eachOutput(
   f: FunctionBuilder,
-  args: { readonly [K in keyof typeof ROW_FIELDS]: Local<'i32'> },
+  args: { readonly [K in 'x' | 'y' | 'rows' | 'rowStride']: Local<'i32'> },
   context: KernelContext,
-  { bytes }: Element,
+  bytes: number,
   output: (row: Local<'i32'>, y: Local<'i32'>) => void,
 ): void {
   const { x, y, rows, rowStride } = args;
@@ -116,7 +116,7 @@ export const sumRows = (
         f.set(total, of.join.scalar(total, call(fold, x, size, mean))),
       );
     };
-    eachOutput(f, args, context, element, (row, y) => {
+    eachOutput(f, args, context, element.bytes, (row, y) => {
       f.set(mean, f64.const(0));
       if (sum === squareSum) {
         f.if(args.deviations, () => {
@@ -134,7 +134,7 @@ export const extremeRows = (name: string, extreme: Extreme): Kernel<typeof ROW_F
   kernel(name, ROW_FIELDS, (f, args, context) => {
     const fold = rowExtreme(context, extreme);
     const best = f.local('f32');
-    eachOutput(f, args, context, FLOAT32, (row, y) => {
+    eachOutput(f, args, context, FLOAT32.bytes, (row, y) => {
       f.set(best, f32.const(extreme.init));
       eachPiece(f, args, row, FLOAT32, (x, size) =>
         f.set(best, extreme.scalar(best, call(fold, x, size))),

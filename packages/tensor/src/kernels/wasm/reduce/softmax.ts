@@ -23,6 +23,7 @@ import {
 import type { LoweringTable } from '../lowering.js';
 import { emitExp } from '../math.js';
 import { copyRegion } from '../movement/copy.js';
+import { eachOutput } from './kernels.js';
 import { axesInFront, gathered, permuted, reductionLayout, rowsOf } from './layout.js';
 import { f32x4, f64x2, i32x4, ramp, shuffle32, v128 } from '../assembler/simd.js';
 
@@ -283,12 +284,9 @@ const softmaxCrossEntropy = kernel(
 );
 
 /** most + ln Σe^(x − most); the greatest itself where it is infinite or NaN. */
-const logSumExp = kernel('logSumExpF32', ROWS, (f, { x, y, rows, rowStride, n }, context) => {
-  const { from, to } = partRange(f, rows, context);
-  f.increment(x, i32.mul(from, rowStride));
-  f.increment(y, i32.mul(from, i32.const(4)));
-  const row = rowOf(f, n);
-  f.while(i32.lt_s(from, to), () => {
+const logSumExp = kernel('logSumExpF32', ROWS, (f, args, context) => {
+  const row = rowOf(f, args.n);
+  eachOutput(f, args, context, 4, (x, y) => {
     const most = emitMaximum(f, row, x);
     const value = f.local('f32', f32x4.extract_lane(most, 0));
     f.if(f32.lt(f32.abs(value), f32.const(Infinity)), () => {
@@ -296,9 +294,6 @@ const logSumExp = kernel('logSumExpF32', ROWS, (f, { x, y, rows, rowStride, n },
       f.set(value, f32.demote_f64(f64.add(f64.promote_f32(value), log)));
     });
     f.do(f32.store(y, value));
-    f.increment(x, rowStride);
-    f.increment(y, 4);
-    f.increment(from, 1);
   });
 });
 
