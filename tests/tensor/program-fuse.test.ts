@@ -105,7 +105,44 @@ describe('is fused into a product', () => {
   });
 });
 
+describe('in another shape', () => {
+  const kernel = random(3, 3, 2, 4);
+  const c = random(4);
+  const last = random(2, 6, 5, 2);
+  const first = random(2, 2, 6, 5);
+  const dataFormat = 'channelsFirst' as const;
+
+  test('an activation after a convolution was flattened', () => {
+    const flat = (y: Tensor): Tensor => y.reshape([2, -1]).relu();
+    expect(fused((a) => [flat(ops.conv(a, kernel))], last)).toEqual(['conv+relu']);
+    expect(fused((a) => [flat(ops.conv(a, kernel, { dataFormat }))], first)).toEqual(['conv+relu']);
+  });
+
+  test('a bias and an activation on the pixels of a convolution as rows', () => {
+    const names = fused((a) => [ops.conv(a, kernel).reshape([-1, 4]).add(c).tanh()], last);
+    expect(names).toEqual(['conv+bias+tanh']);
+  });
+
+  test('a bias with axes of size 1 before that of the channels', () => {
+    for (const shape of [[1, 4], [1, 1, 1, 4]]) {
+      const names = fused((a) => [ops.conv(a, kernel).add(c.reshape(shape))], last);
+      expect(names).toEqual(['conv+bias']);
+    } // prettier-ignore
+    const ofImages = c.reshape([1, 4, 1, 1]);
+    const names = fused((a) => [ops.conv(a, kernel, { dataFormat }).add(ofImages)], first);
+    expect(names).toEqual(['conv+bias']);
+  });
+});
+
 describe('is not fused', () => {
+  test('a sum with a part of the product that is as large as the product', () => {
+    const [rows, bias] = [random(4, 7), random(3)];
+    const part = (y: Tensor): Tensor =>
+      y.reshape([12]).slice({ begin: [0], size: [4] }).reshape([4, 1]); // prettier-ignore
+    const columns = random(7, 3);
+    expect(fused((a) => [part(a.matmul(columns)).add(bias)], rows)).toEqual(['matmul', 'add']);
+  });
+
   test('what is needed elsewhere too', () => {
     expect(fused((a) => { const y = a.matmul(w); return [y, y.add(b)]; }, x)).toEqual(['matmul', 'add']); // prettier-ignore
     expect(fused((a) => { const y = a.matmul(w).add(b); return [y.relu(), y.sum()]; }, x)).toEqual(['matmul+bias', 'relu', 'sum']); // prettier-ignore

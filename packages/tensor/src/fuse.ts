@@ -13,7 +13,7 @@ import {
 } from './recording.js';
 import { withoutRepeated } from './repeated.js';
 import { sameShape } from './shape.js';
-import type { Storage, Tensor } from './tensor.js';
+import { withLayout, type Storage, type Tensor } from './tensor.js';
 
 /** The ops whose value a product's kernel can compute on its result. */
 const ACTIVATIONS: Readonly<Record<string, RecordedEpilogue['activation']>> = {
@@ -35,7 +35,9 @@ export function fuse(recording: Recording): Recording {
   const next = ({ outputs: [out] }: RecordedCall): { at: number; call: RecordedCall } | null => {
     const [at, ...others] = uses.get(out.storage) ?? [];
     const call = at === undefined || others.length > 0 ? null : events[at]?.call;
-    const whole = call?.inputs.some((x) => x.storage === out.storage && x.contiguous);
+    const whole = call?.inputs.some(
+      (x) => x.storage === out.storage && x.contiguous && x.size === out.size,
+    );
     if (!call || whole !== true || call.outputs.length !== 1) return null;
     const [result] = call.outputs;
     return result.size === out.size && result.dtype === out.dtype ? { at, call } : null;
@@ -58,12 +60,19 @@ export function fuse(recording: Recording): Recording {
     const activation = ACTIVATIONS[activated?.call.spec.name ?? ''] ?? null;
     const end = activation === null || activated === null ? last : activated;
     if (end.at === at) return;
-    const fused = { ...call, outputs: end.call.outputs, epilogue: { bias, activation } };
+    // The kernel sees the result in the product's shape, whatever shape it was last looked at in, and the bias as a vector.
+    const outputs = [withLayout(end.call.outputs[0], call.outputs[0])];
+    const fused = { ...call, outputs, epilogue: { bias: bias && asVector(bias), activation } };
     if (lowerCall(fused, () => SOME_ADDRESS, 1, SOME_ADDRESS).commands === null) return;
     for (const index of [last.at, end.at]) kept[index] = null;
     kept[at] = { call: fused, effect: null };
   });
   return { inputs, outputs, events: kept.filter((event) => event !== null) };
+}
+
+/** The elements of a contiguous tensor along one axis. */
+function asVector(x: Tensor): Tensor {
+  return withLayout(x, { shape: [x.size], strides: [1], offset: x.offset });
 }
 
 /** Which events use each value; an output is used by the world outside, −1. */
