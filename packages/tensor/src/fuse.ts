@@ -4,8 +4,8 @@
  */
 import { SOME_ADDRESS, lowerCall } from './lower.js';
 import {
+  mayChange,
   operandsOf,
-  writtenBy,
   type RecordedCall,
   type RecordedEpilogue,
   type RecordedEvent,
@@ -53,7 +53,9 @@ export function fuse(recording: Recording): Recording {
       bias = biasOf(sum.call, call.outputs[0], axis);
       const early = bias !== null && (made.get(bias.storage) ?? -1) < at;
       // The bias will be read when the product is computed: it must be then what it is when it is added.
-      if (early && !events.slice(at, sum.at).some((event) => writes(event, bias))) last = sum;
+      const changes = (event: RecordedEvent): boolean =>
+        bias !== null && mayChange(event, bias.storage);
+      if (early && !events.slice(at, sum.at).some(changes)) last = sum;
       else bias = null;
     }
     const activated = next(last.call);
@@ -90,11 +92,6 @@ function usesOf(
   });
   for (const x of outputs) use(x.storage, -1);
   return uses;
-}
-
-/** Whether an event changes these elements in place. */
-function writes({ call }: RecordedEvent, x: Tensor | null): boolean {
-  return call !== null && x !== null && writtenBy(call).includes(x.storage);
 }
 
 /** What a sum adds to `product`, if that varies along one axis alone; else null. */

@@ -6,8 +6,8 @@ import { bytesOf } from './dtype.js';
 import { SOME_ADDRESS, lowerCall } from './lower.js';
 import {
   draws,
+  mayChange,
   operandsOf,
-  writtenBy,
   type RecordedCall,
   type RecordedEvent,
   type Recording,
@@ -57,11 +57,7 @@ function uses(event: RecordedEvent, storage: Storage): boolean {
 function canWait(call: RecordedCall, between: readonly RecordedEvent[]): boolean {
   if (call.spec.kind !== 'kernel' || draws(call)) return false;
   const operands = operandsOf({ call, effect: null }).map(({ storage }) => storage);
-  for (const { call: other } of between) {
-    // Of weights and states an effect may change any.
-    const changed = other === null ? operands.filter(({ known }) => known) : writtenBy(other);
-    if (operands.some((storage) => changed.includes(storage))) return false;
-  }
+  if (between.some((event) => operands.some((storage) => mayChange(event, storage)))) return false;
   const { commands, faults } = lowerCall(call, () => SOME_ADDRESS, 1, SOME_ADDRESS);
   return commands !== null && !faults;
 }

@@ -159,8 +159,12 @@ export class Program {
   run(inputs: readonly Tensor[]): Tensor[] {
     this.feed(inputs);
     const threads = this.activeThreads();
-    for (const step of this.steps) this.perform(step, threads);
-    this.countChanges();
+    try {
+      for (const step of this.steps) this.perform(step, threads);
+    } finally {
+      // A step that ends with an error may have made its changes before.
+      this.countChanges();
+    }
     return this.results();
   }
 
@@ -168,14 +172,16 @@ export class Program {
   profile(inputs: readonly Tensor[]): ProfileRow[] {
     this.feed(inputs);
     const threads = this.activeThreads();
-    const rows = this.single.flatMap((step): ProfileRow[] => {
-      const start = performance.now();
-      this.perform(step, threads);
-      const ms = performance.now() - start;
-      return step.call === null ? [] : [{ call: step.call, ms }];
-    });
-    this.countChanges();
-    return rows;
+    try {
+      return this.single.flatMap((step): ProfileRow[] => {
+        const start = performance.now();
+        this.perform(step, threads);
+        const ms = performance.now() - start;
+        return step.call === null ? [] : [{ call: step.call, ms }];
+      });
+    } finally {
+      this.countChanges();
+    }
   }
 
   /** The list of calls: op, kernels, shapes, work. */

@@ -35,6 +35,11 @@ export function writtenBy({ spec, inputs }: Call): readonly Storage[] {
   return spec.kind === 'update' ? spec.writes.map((i) => inputs[i].storage) : [];
 }
 
+/** Whether an event may change what is in a storage: of weights and states an effect may change any. */
+export function mayChange({ call }: RecordedEvent, storage: Storage): boolean {
+  return call === null ? storage.known : writtenBy(call).includes(storage);
+}
+
 /** Whether a call moves a generator of random numbers on: it has another result each time. */
 export function draws({ attrs }: Call): boolean {
   return 'generator' in attrs;

@@ -21,6 +21,7 @@ export function withoutRepeated({ inputs, outputs, events }: Recording): Recordi
 
   const kept = events.flatMap((event): RecordedEvent[] => {
     if (event.call === null) {
+      states.changeKnown();
       const { tensors, body } = event.effect;
       return [{ call: null, effect: { tensors: tensors.map(resolved), body } }];
     }
@@ -51,6 +52,11 @@ class States {
   change(storage: Storage): number {
     this.numbers.set(storage, this.next);
     return this.next++;
+  }
+
+  /** Of weights and states an effect may change any. */
+  changeKnown(): void {
+    for (const storage of this.numbers.keys()) if (storage.known) this.change(storage);
   }
 }
 
