@@ -253,6 +253,19 @@ describe('a graph is freed by backward', () => {
     expect(() => y.backward()).not.toThrow();
   });
 
+  test('and not below values in between that gradients are asked for', () => {
+    const x = variable([1, 2]);
+    const y = x.square();
+    const other = y.mul(5).sum();
+    expect(gradients([y.mul(2).sum()], [y])[0].toArray()).toEqual([2, 2]);
+    expect(gradients([y.mul(3).sum()], [y])[0].toArray()).toEqual([3, 3]);
+    // A value in between and one below it, at once.
+    const [gx, gy] = gradients([y.mul(4).sum()], [x, y], [], { retainGraph: true });
+    expect([gx.toArray(), gy.toArray()]).toEqual([[8, 16], [4, 4]]); // prettier-ignore
+    other.backward();
+    expect(x.grad?.toArray()).toEqual([10, 20]);
+  });
+
   test('and gives its memory back, leaves apart, as soon as it is let go', async () => {
     const collect = await garbageCollector();
     const x = variable(ones([1000]));
@@ -348,6 +361,15 @@ test('conventions at kinks are those of PyTorch', () => {
   // The product of the others, with one 0 and with two.
   expect(at((x) => x.prod(), [2, 0, 3])).toEqual([0, 6, 0]);
   expect(at((x) => x.prod(), [0, 0, 3])).toEqual([0, 0, 0]);
+});
+
+test('a gradient stays what it is when the cotangent is changed later', () => {
+  const [x, y] = [variable([1, 2]), variable([[1, 2]])];
+  const cotangent = variable([3, 4], { requiresGrad: false });
+  x.add(1).backward(cotangent);
+  y.reshape([2]).backward(cotangent);
+  cotangent.assign([0, 0]);
+  expect([x.grad?.toArray(), y.grad?.toArray()]).toEqual([[3, 4], [[3, 4]]]); // prettier-ignore
 });
 
 test('an input is never changed by its gradient', () => {

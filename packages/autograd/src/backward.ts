@@ -56,14 +56,20 @@ export function nodesBelow(roots: readonly Variable[]): GraphNode[] {
   return [...found].sort((a, b) => b.id - a.id);
 }
 
-/** The part of `nodes` through which a gradient reaches one of the targets. */
-function nodesTowards(nodes: readonly GraphNode[], targets: readonly Variable[]): Set<object> {
+/** The part of `nodes` through which a gradient reaches one of the targets, and the same with the targets. */
+function nodesTowards(
+  nodes: readonly GraphNode[],
+  targets: readonly Variable[],
+): { readonly through: ReadonlySet<object>; readonly wanted: ReadonlySet<object> } {
+  const through = new Set<object>();
   const wanted = new Set<object>(targets.map((x) => placeOf(x).target));
   for (let i = nodes.length - 1; i >= 0; i--) {
-    if (nodes[i].edges.some((edge) => edge !== null && wanted.has(edge.target)))
+    if (nodes[i].edges.some((edge) => edge !== null && wanted.has(edge.target))) {
+      through.add(nodes[i]);
       wanted.add(nodes[i]);
+    }
   }
-  return wanted;
+  return { through, wanted };
 }
 
 /** The cotangent of a result: as given, or 1 for a scalar. */
@@ -113,7 +119,7 @@ function walk(
 ): Cotangents {
   const collected = new Cotangents();
   const nodes = nodesBelow(results);
-  const wanted = targets === null ? null : nodesTowards(nodes, targets);
+  const part = targets === null ? null : nodesTowards(nodes, targets);
   const kept = new Set<object>(targets?.map((x) => placeOf(x).target));
   withRecording(createGraph, () => {
     results.forEach((result, i) => {
@@ -122,11 +128,11 @@ function walk(
     });
     for (const node of nodes) {
       const slots = collected.nodes.get(node);
-      if (slots === undefined || (wanted !== null && !wanted.has(node))) continue;
+      if (slots === undefined || part?.through.has(node) === false) continue;
       node.live();
       const gs = slots.map((g, i) => g ?? zeroOf(node.outputs[i]));
       node.edges.forEach((edge, i) => {
-        if (edge === null || (wanted !== null && !wanted.has(edge.target))) return;
+        if (edge === null || part?.wanted.has(edge.target) === false) return;
         const g = node.rule.pull(node, gs, i);
         if (g !== null) collected.add(edge, fitted(node, g, node.inputs[i]));
       });
@@ -143,9 +149,15 @@ export function backward(
   cotangent: VariableLike | undefined,
   options: BackwardOptions,
 ): void {
-  const { leaves } = walk([result], [cotangent], null, options);
+  // What is given stays the caller's, who may change it: no leaf is to have a gradient in the same memory.
+  const own = cotangent === undefined ? undefined : toVariable(cotangent, result.dtype);
+  const { leaves } = walk([result], [own], null, options);
   withRecording(options.createGraph ?? false, () => {
-    for (const [leaf, g] of leaves) leaf.grad = leaf.grad === null ? g : leaf.grad.add(g);
+    for (const [leaf, g] of leaves) {
+      const given = g.value.storage === own?.value.storage;
+      if (leaf.grad !== null) leaf.grad = leaf.grad.add(g);
+      else leaf.grad = given ? g.copy() : g;
+    }
   });
 }
 
