@@ -50,6 +50,9 @@ const accident = (name: string, body: (f: FunctionBuilder) => void): Kernel =>
 const harmless = accident('harmless', () => undefined);
 /** Far outside the memory. */
 const fails = accident('fails', (f) => f.do(i32.store(i32.const(-8), i32.const(1))));
+const failsEverywhere = kernel('failsEverywhere', { count: 'i32' }, (f) =>
+  f.do(i32.store(i32.const(-8), i32.const(1))),
+);
 /** For some seconds: not for ever, as it may be the main thread that has this part. */
 const stays = accident('stays', (f) => {
   const [i, j] = [f.local('i32'), f.local('i32')];
@@ -57,14 +60,14 @@ const stays = accident('stays', (f) => {
   f.for(i, from, i32.const(30), 1, () => f.for(j, from, i32.const(1e8), 1, () => undefined));
 });
 
-/** Has two threads run the kernel, and gives what it throws; null if nothing. */
-function errorOf({ machine }: Engine, culprit: Kernel): unknown {
+/** Has so many threads run the kernel, and gives what it throws; null if nothing. */
+function errorOf({ machine }: Engine, culprit: Kernel, threads = 2): unknown {
   const { address: count } = machine.heap.allocate(8);
   const commands = [command(culprit, { count }, { parallel: true })];
   const { address } = machine.heap.allocate(commandBytes(commands));
   const { from, to } = writeCommands(machine, commands, address);
   try {
-    machine.exports.execute(from, to, 2);
+    machine.exports.execute(from, to, threads);
     return null;
   } catch (error) {
     return error;
@@ -84,7 +87,9 @@ async function accidentOfWorker(
     await threadsTogether(engine, 2);
     const error = errorOf(engine, culprit);
     jest.restoreAllMocks();
-    if (error instanceof WorkerError) return { engine, error, workers };
+    if (error instanceof WorkerError && error.message.includes('another thread')) {
+      return { engine, error, workers };
+    }
     // The main thread's own failure is no reason to count on workers that are still at their parts.
     if (error !== null) expect(engine.team.active()).toBe(1);
     engine.machine.exports.beginTeam(60000);
@@ -148,6 +153,34 @@ test('a worker that fails in its part is a named error, and one thread goes on',
       'or make the model anew. From now on one thread computes.',
   );
   await goesOnAlone(engine, workers);
+});
+
+const OF_THIS_THREAD =
+  'WorkerError: a step was not finished: this thread failed in its part of it (RuntimeError: memory access out of ' +
+  'bounds). What the step changes in place, such as weights, may have been changed in part: go back to what was saved, ' +
+  'or make the model anew.';
+
+test("the main thread's own failure is a named error too, and one thread goes on", async () => {
+  const workers = watchWorkers();
+  setThreads(2);
+  const engine = testEngine(true);
+  engine.machine.numbersOf([failsEverywhere]);
+  await threadsTogether(engine, 2);
+  const error = errorOf(engine, failsEverywhere);
+  // Where the worker was quick enough to take both parts, the failure is its own.
+  expect(String(error).replace('another thread', 'this thread')).toBe(
+    `${OF_THIS_THREAD} From now on one thread computes.`,
+  );
+  await goesOnAlone(engine, workers);
+});
+
+test.each([true, false])('so is a failure of one thread, memory shared: %p', (shared) => {
+  setThreads(1);
+  const engine = testEngine(shared);
+  const error = errorOf(engine, failsEverywhere, 1);
+  expect(String(error)).toBe(OF_THIS_THREAD);
+  expect(error instanceof WorkerError && error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+  expect(errorOf(engine, harmless, 1)).toBe(null);
 });
 
 test('a worker that does not come to its end is a named error, and one thread goes on', async () => {

@@ -25,7 +25,7 @@ export class ValueError extends TapegradError {
   static override readonly name: string = 'ValueError';
 }
 
-/** A worker thread failed in the middle of a step, or did not come to the end of its part. The step is not finished. */
+/** A thread failed in the middle of a step, or a worker did not come to the end of its part. The step is not finished. */
 export class WorkerError extends TapegradError {
   static override readonly name: string = 'WorkerError';
 }

@@ -136,7 +136,17 @@ function reserve(type: MemoryType): { memory: WebAssembly.Memory; maximum: numbe
 
 const MENDING =
   'What the step changes in place, such as weights, may have been changed in part: go back to what was saved, or make ' +
-  'the model anew. From now on one thread computes.';
+  'the model anew.';
+const ALONE = 'From now on one thread computes.';
+
+/** A trap of this thread by its name, with what to do about it; any other error as it is. */
+function named(error: unknown, threads: number): unknown {
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  const message = `a step was not finished: this thread failed in its part of it (${String(error)}). ${MENDING}`;
+  const result = new WorkerError(threads > 1 ? `${message} ${ALONE}` : message);
+  result.cause = error;
+  return result;
+}
 
 /** What is done while parts are waited for. */
 function watch(memory: WebAssembly.Memory, patience: number): Watch {
@@ -150,7 +160,7 @@ function watch(memory: WebAssembly.Memory, patience: number): Watch {
       if (waited < patience) return;
       throw new WorkerError(
         `a step was not finished: another thread took a part of it and has not come to its end for ${patience / 1000} s; ` +
-          `something has ended or stopped it. ${MENDING}`,
+          `something has ended or stopped it. ${MENDING} ${ALONE}`,
       );
     },
     lost: () => {
@@ -158,7 +168,7 @@ function watch(memory: WebAssembly.Memory, patience: number): Watch {
       const bytes = new Uint8Array(memory.buffer, FAILURE, FAILURE_BYTES).slice();
       const reason = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
       throw new WorkerError(
-        `a step was not finished: another thread failed in its part of it (${reason}). ${MENDING}`,
+        `a step was not finished: another thread failed in its part of it (${reason}). ${MENDING} ${ALONE}`,
       );
     },
   };
@@ -170,28 +180,29 @@ function exportsOf(
   shared: boolean,
   failed: () => void,
 ): ModuleExports {
-  const named = (name: string): ((...args: number[]) => number) => {
+  const exported = (name: string): ((...args: number[]) => number) => {
     const f: unknown = instance.exports[name];
     if (typeof f !== 'function') throw new ValueError(`the module has no function '${name}'.`);
     return f as (...args: number[]) => number;
   };
-  const execute = named('execute');
-  const executePart = named('executePart');
+  const run = exported('execute');
+  const execute = (from: number, to: number, threads: number): void => {
+    try {
+      run(from, to, threads);
+    } catch (error) {
+      if (threads > 1) failed();
+      throw named(error, threads);
+    }
+  };
+  const executePart = exported('executePart');
   const nobody = (): number => 0;
   if (!shared) return { execute, executePart, work: nobody, lose: nobody, beginTeam: nobody };
   return {
-    execute: (from, to, threads) => {
-      try {
-        execute(from, to, threads);
-      } catch (error) {
-        if (threads > 1) failed();
-        throw error;
-      }
-    },
+    execute,
     executePart,
-    work: named('work'),
-    lose: named('lose'),
-    beginTeam: named('beginTeam'),
+    work: exported('work'),
+    lose: exported('lose'),
+    beginTeam: exported('beginTeam'),
   };
 }
 
