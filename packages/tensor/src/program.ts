@@ -14,7 +14,7 @@ import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
 import { operandsOf, writtenBy, type RecordedCall, type Recording } from './recording.js';
 import { sameShape } from './shape.js';
-import { Storage, Tensor, allocate, withLayout } from './tensor.js';
+import { Storage, Tensor, allocate, elementsOf, withLayout } from './tensor.js';
 
 /** The commands from one address to another, or something for JavaScript to do. */
 interface Step {
@@ -229,7 +229,7 @@ export class Program {
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i];
       const slot = this.inputs[i];
-      if (x.contiguous) slot.data.set(x.toTypedArray(), slot.offset);
+      if (x.contiguous) slot.data.set(elementsOf(x), slot.offset);
       else copyElements(x, slot);
     }
   }
@@ -256,7 +256,7 @@ export class Program {
   private results(): Tensor[] {
     return this.outputs.map((x) => {
       const copy = allocate(x);
-      if (x.contiguous) copy.data.set(x.toTypedArray());
+      if (x.contiguous) copy.data.set(elementsOf(x));
       else copyElements(x, copy);
       return copy;
     });

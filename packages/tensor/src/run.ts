@@ -53,7 +53,7 @@ export function isRecordingStep(): boolean {
 
 /**
  * Does something that is no op, now and, inside a step that is being recorded, every time the step is run: counting
- * steps, checking labels. The body gets the tensors with their values.
+ * steps, checking labels. The body gets the tensors with their values; it is not to keep them, since their memory is used again.
  *
  * @example
  * const x = tensor([1, 2]);

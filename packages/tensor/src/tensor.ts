@@ -17,6 +17,8 @@ export type NestedArray<T = number> = T | readonly NestedArray<T>[];
 export class Storage {
   /** Counts the changes made in place, so that backward can tell that a value it saved is no longer there. */
   version = 0;
+  /** Whether the elements lie where they are only as long as this object is there, and the memory has not grown. */
+  private lodging = false;
 
   /**
    * @param array null for a value that is not computed yet: one of a step that is being recorded
@@ -31,9 +33,9 @@ export class Storage {
   get data(): TypedArray {
     if (this.array !== null) return this.array;
     if (this.zeros === null) throw valueOfRecording();
-    const array = allocateArray(this.zeros.dtype, this.zeros.size);
-    this.moveTo(array);
-    return array;
+    this.array = allocateArray(this.zeros.dtype, this.zeros.size);
+    this.zeros = null;
+    return this.array;
   }
 
   /** Whether the elements are there. */
@@ -46,12 +48,22 @@ export class Storage {
     return this.zeros?.size ?? null;
   }
 
-  /** Another place for the same elements: the caller has copied them. */
+  /** Whether `data` is on a heap, which takes the memory back when nobody holds this object any more. */
+  get onHeap(): boolean {
+    return this.lodging;
+  }
+
+  /** A place on a heap for the same elements: the caller has copied them. */
   moveTo(array: TypedArray): void {
     this.array = array;
     this.zeros = null;
+    this.lodging = true;
+    keepers.set(array, this);
   }
 }
+
+/** Who holds a view of a heap's memory holds the storage that it belongs to, and with it the memory. */
+const keepers = new WeakMap<TypedArray, Storage>();
 
 function valueOfRecording(): RecordingError {
   return new RecordingError(
@@ -106,12 +118,12 @@ export class Tensor implements Strided {
     return ndarray(this.data, [...this.shape], [...this.strides], this.offset);
   }
 
-  /** The elements in row-major order: the tensor's own array when it holds just these, else a copy. */
+  /**
+   * The elements in row-major order: the tensor's own array when it holds just these, else a copy. Of a weight that compiled
+   * steps use it is a copy too: it stays what it was when the weight is changed.
+   */
   toTypedArray(): TypedArray {
-    if (this.contiguous) {
-      const whole = this.offset === 0 && this.size === this.data.length;
-      return whole ? this.data : this.data.subarray(this.offset, this.offset + this.size);
-    }
+    if (this.contiguous) return this.storage.onHeap ? elementsOf(this).slice() : elementsOf(this);
     const copy = new ARRAY_TYPES[this.dtype](this.size);
     copyElements(this, {
       data: copy,
@@ -124,7 +136,7 @@ export class Tensor implements Strided {
 
   /** Nested arrays of numbers (0 and 1 for bool); a number for a scalar. */
   toArray(): NestedArray {
-    const values = this.toTypedArray();
+    const values = this.contiguous ? elementsOf(this) : this.toTypedArray();
     const nest = (axis: number, start: number, size: number): NestedArray => {
       if (axis === this.rank) return values[start];
       const step = size / this.shape[axis];
@@ -155,6 +167,11 @@ export class Tensor implements Strided {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+}
+
+/** The elements of a contiguous tensor where they lie. To be used at once: memory that is not shared moves when it grows. */
+export function elementsOf({ data, offset, size }: Tensor): TypedArray {
+  return offset === 0 && size === data.length ? data : data.subarray(offset, offset + size);
 }
 
 /** Small tensors are cut from slabs of this many bytes. */
