@@ -183,11 +183,11 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(load).toThrow(/^m\.st: /);
 });
 
-test('keys like __proto__ are options like others, and change no other object', () => {
+test('keys like __proto__ are unknown options like others, and change no other object', () => {
   const bytes = forged((d) =>
     JSON.stringify(d).replace('"units":2', '"units":2,"__proto__":{"polluted":1}'),
   );
-  modelFromBytes(bytes);
+  expect(() => modelFromBytes(bytes)).toThrow(/Unknown option of Dense '__proto__'/);
   expect('polluted' in {}).toBe(false);
 });
 

@@ -3,11 +3,14 @@
  */
 import { ShapeError, ValueError, formatShape, normalizeAxes, type Axes } from '@tapegrad/tensor';
 import type { BatchShape } from './layer.js';
+import { shown } from './registry.js';
 
 /** A number that must be whole and not less than `least`. @throws ValueError */
 export function checkWhole(owner: string, what: string, n: number, least: number): number {
   if (!Number.isInteger(n) || n < least) {
-    throw new ValueError(`${owner}: ${what} must be a whole number of ${least} or more; got ${n}.`);
+    throw new ValueError(
+      `${owner}: ${what} must be a whole number of ${least} or more; got ${shown(n)}.`,
+    );
   }
   return n;
 }
@@ -25,18 +28,18 @@ export function checkRange(
   low: number,
   high = Infinity,
 ): number {
-  if (!(n >= low && n <= high) || n === Infinity) {
+  if (!Number.isFinite(n) || n < low || n > high) {
     const range = high === Infinity ? `of ${low} or more` : `from ${low} to ${high}`;
-    throw new ValueError(`${layer}: ${what} must be a number ${range}; got ${n}.`);
+    throw new ValueError(`${layer}: ${what} must be a number ${range}; got ${shown(n)}.`);
   }
   return n;
 }
 
 /** The share of elements that a layer drops. @throws ValueError unless 0 ≤ rate < 1 */
 export function checkRate(layer: string, rate: number): number {
-  if (!(rate >= 0 && rate < 1)) {
+  if (!Number.isFinite(rate) || rate < 0 || rate >= 1) {
     throw new ValueError(
-      `${layer}: rate is the share of elements to drop, from 0 up to but without 1; got ${rate}.`,
+      `${layer}: rate is the share of elements to drop, from 0 up to but without 1; got ${shown(rate)}.`,
     );
   }
   return rate;

@@ -20,9 +20,10 @@ import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autog
 import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
+import { checkOptions, shown } from './registry.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
 import { ConfigWriter } from './saving/config.js';
-import { classNameOf } from './saving/layer-classes.js';
+import { classNameOf, optionNamesOf } from './saving/layer-classes.js';
 import { placeholder } from './saving/loading.js';
 import type { Config } from './saving/plain.js';
 import { SymbolicTensor } from './symbolic.js';
@@ -85,6 +86,27 @@ function isVariableList(x: VariableLike | readonly Variable[]): x is readonly Va
   return Array.isArray(x) && x[0] instanceof Variable;
 }
 
+/** The names of the options that every layer has. */
+const COMMON_OPTIONS = Object.keys({
+  name: true,
+  trainable: true,
+  dtype: true,
+  inputShape: true,
+  batchInputShape: true,
+} satisfies Record<keyof LayerOptions, true>);
+
+/** Throws a ValueError unless it is a list of sizes, null for those that are not known. */
+function checkSizes(layer: string, option: string, shape: unknown, example: string): void {
+  const fits =
+    Array.isArray(shape) &&
+    shape.every((size: unknown) => size === null || (Number.isInteger(size) && Number(size) >= 0));
+  if (!fits) {
+    throw new ValueError(
+      `${layer}: ${option} is a list of whole sizes, such as ${example}; got ${shown(shape)}.`,
+    );
+  }
+}
+
 const counts = new Map<string, number>();
 
 /** 'MaxPooling2D' → 'max_pooling2d', then 'max_pooling2d_1' …: Keras's names. */
@@ -123,12 +145,22 @@ export abstract class Layer {
   /** The options as they were given, for `getConfig`. */
   private readonly givenOptions: LayerOptions;
 
+  /** @throws UnknownNameError for an option that a layer of this library does not know; ValueError for one of a wrong kind */
   constructor(options: LayerOptions = {}) {
+    const className = classNameOf(new.target);
+    const known = optionNamesOf(new.target);
+    checkOptions(className, options, known === undefined ? null : [...known, ...COMMON_OPTIONS]);
     const { name, trainable = true, dtype = 'float32', inputShape, batchInputShape } = options;
     this.givenOptions = options;
-    this.name = name ?? automaticName(classNameOf(new.target));
+    this.name = name ?? automaticName(className);
     if (dtype !== 'float32' && dtype !== 'float64') {
       throw new ValueError(`${this.name}: weights are float32 or float64; got dtype '${dtype}'.`);
+    }
+    if (inputShape !== undefined) {
+      checkSizes(this.name, 'inputShape', inputShape, '[784] (without the batch)');
+    }
+    if (batchInputShape !== undefined) {
+      checkSizes(this.name, 'batchInputShape', batchInputShape, '[null, 784]');
     }
     this.dtype = dtype;
     this.isTrainable = trainable;

@@ -1,6 +1,7 @@
 /**
  * Recurrent layers with built-in cells.
  */
+import type { LayerOptions } from './layer.js';
 import {
   GRUCell,
   LSTMCell,
@@ -14,6 +15,22 @@ import { RNN, type RNNOptions, type RecurrentDropoutOptions } from './rnn.js';
 export interface SimpleRNNOptions extends CellOptions, RNNOptions, RecurrentDropoutOptions {}
 export interface LSTMOptions extends LSTMCellOptions, RNNOptions, RecurrentDropoutOptions {}
 export interface GRUOptions extends GRUCellOptions, RNNOptions, RecurrentDropoutOptions {}
+
+/** The options of the layer's cell: those that are not about sequences. */
+function ofCell<O extends RNNOptions & RecurrentDropoutOptions>(
+  options: O,
+  name: string,
+): Omit<O, Exclude<keyof (RNNOptions & RecurrentDropoutOptions), keyof LayerOptions>> {
+  const own = { ...options, name };
+  delete own.returnSequences;
+  delete own.returnState;
+  delete own.goBackwards;
+  delete own.stateful;
+  delete own.unroll;
+  delete own.dropout;
+  delete own.recurrentDropout;
+  return own;
+}
 
 /** The options of the copy that goes the other way. */
 function mirror<O extends RNNOptions>(layer: RNN, options: O): O {
@@ -35,7 +52,7 @@ export class SimpleRNN extends RNN {
     readonly units: number,
     protected override readonly options: SimpleRNNOptions = {},
   ) {
-    super((name) => new SimpleRNNCell(units, { ...options, name }), options);
+    super((name) => new SimpleRNNCell(units, ofCell(options, name)), options);
   }
 
   override mirrored(): SimpleRNN {
@@ -59,7 +76,7 @@ export class LSTM extends RNN {
     readonly units: number,
     protected override readonly options: LSTMOptions = {},
   ) {
-    super((name) => new LSTMCell(units, { ...options, name }), options);
+    super((name) => new LSTMCell(units, ofCell(options, name)), options);
   }
 
   override mirrored(): LSTM {
@@ -83,7 +100,7 @@ export class GRU extends RNN {
     readonly units: number,
     protected override readonly options: GRUOptions = {},
   ) {
-    super((name) => new GRUCell(units, { ...options, name }), options);
+    super((name) => new GRUCell(units, ofCell(options, name)), options);
   }
 
   override mirrored(): GRU {

@@ -1,7 +1,7 @@
 /**
  * Tables of things that can be given by name, and what is said about a name that is not in them.
  */
-import { formatChoices } from '@tapegrad/tensor';
+import { ValueError, formatChoices } from '@tapegrad/tensor';
 import { UnknownNameError } from './errors.js';
 
 /**
@@ -25,12 +25,33 @@ export function checkName(kind: string, name: unknown, known: readonly string[])
   );
 }
 
+/** A value as messages show it: with quotes around a string, so that '3' is seen not to be 3. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return 'an object';
+}
+
 /**
- * Throws unless every option has a known name: a misspelt one would be ignored in silence.
+ * Throws unless the options are an object and each has a known name: a misspelt one would be ignored in silence.
  *
- * @throws UnknownNameError
+ * @param known the names; null where any will do
+ * @throws UnknownNameError; ValueError for what is no object of options
  */
-export function checkOptions(owner: string, options: object, known: readonly string[]): void {
+export function checkOptions(
+  owner: string,
+  options: object,
+  known: readonly string[] | null,
+): void {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new ValueError(
+      `${owner}: options are an object, as in { ${known?.[0] ?? 'name'}: … }; got ${shown(given)}.`,
+    );
+  }
+  if (known === null) return;
   for (const name of Object.keys(options)) checkName(`option of ${owner}`, name, known);
 }
 

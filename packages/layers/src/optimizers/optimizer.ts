@@ -18,7 +18,7 @@ import {
   type TypedArray,
 } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
-import { checkOptions } from '../registry.js';
+import { checkOptions, shown } from '../registry.js';
 import { made } from '../saving/recipes.js';
 import type { Schedule } from './schedules.js';
 
@@ -336,16 +336,18 @@ function checkPair(name: string, parameter: Variable, gradient: Variable): void 
 
 /** Throws a ValueError unless an option is a finite number of 0 or more. */
 export function checkNumber(name: string, option: string, value: number): number {
-  if (!(value >= 0 && value < Infinity)) {
-    throw new ValueError(`${name}: ${option} must be a number of 0 or more; got ${value}.`);
+  if (!Number.isFinite(value) || value < 0) {
+    throw new ValueError(`${name}: ${option} must be a number of 0 or more; got ${shown(value)}.`);
   }
   return value;
 }
 
 /** Throws a ValueError unless an option is from 0 to 1, 1 itself left out. */
 export function checkShare(name: string, option: string, value: number): number {
-  if (!(value >= 0 && value < 1)) {
-    throw new ValueError(`${name}: ${option} must be from 0 up to but without 1; got ${value}.`);
+  if (!Number.isFinite(value) || value < 0 || value >= 1) {
+    throw new ValueError(
+      `${name}: ${option} must be from 0 up to but without 1; got ${shown(value)}.`,
+    );
   }
   return value;
 }

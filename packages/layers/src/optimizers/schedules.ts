@@ -2,7 +2,7 @@
  * Learning rates that depend on the step. A schedule is any function from the number of updates made so far to a rate.
  */
 import { ValueError } from '@tapegrad/tensor';
-import { checkOptions } from '../registry.js';
+import { checkOptions, shown } from '../registry.js';
 import { made } from '../saving/recipes.js';
 
 /** From the number of updates made so far (0, 1, 2, …) to the learning rate of the next. */
@@ -171,15 +171,15 @@ export function piecewiseConstantDecay(options: {
 
 function checkNumbers(name: string, numbers: Readonly<Record<string, number>>): void {
   for (const [key, value] of Object.entries(numbers)) {
-    if (!(value >= 0 && value < Infinity)) {
-      throw new ValueError(`${name}: ${key} must be a number of 0 or more; got ${value}.`);
+    if (!Number.isFinite(value) || value < 0) {
+      throw new ValueError(`${name}: ${key} must be a number of 0 or more; got ${shown(value)}.`);
     }
   }
 }
 
 function checkSteps(name: string, key: string, value: number): void {
-  if (!(value > 0 && value < Infinity)) {
-    throw new ValueError(`${name}: ${key} must be a number above 0; got ${value}.`);
+  if (!Number.isFinite(value) || value <= 0) {
+    throw new ValueError(`${name}: ${key} must be a number above 0; got ${shown(value)}.`);
   }
 }
 

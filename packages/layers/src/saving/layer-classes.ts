@@ -6,7 +6,7 @@ import type { Layer } from '../layer.js';
 import type { ConfigReader } from './config.js';
 import type { Config } from './plain.js';
 
-type LayerClass = abstract new (...args: never[]) => Layer;
+export type LayerClass = abstract new (...args: never[]) => Layer;
 
 /** How a class is written down and made again. */
 export interface LayerEntry {
@@ -16,6 +16,8 @@ export interface LayerEntry {
   readonly positional: readonly string[];
   /** For classes that are made in another way. */
   readonly make?: (config: Config, reader: ConfigReader) => Layer;
+  /** The names of its options besides those of all layers. Without them any option will do: those of users' classes. */
+  readonly options?: readonly string[];
 }
 
 const byName = new Map<string, LayerEntry>();
@@ -68,6 +70,14 @@ export function addLayerClass(entry: LayerEntry): void {
 /** The name that a class was registered by, which bundlers do not shorten; else its own. */
 export function classNameOf(Class: { readonly name: string }): string {
   return byClass.get(Class)?.name ?? Class.name;
+}
+
+/**
+ * The names of a class's own options; undefined where they are not known, for users' classes, those that extend one of
+ * the library's included.
+ */
+export function optionNamesOf(Class: object): readonly string[] | undefined {
+  return byClass.get(Class)?.options;
 }
 
 /** @throws ValueError for a layer whose class is not registered */
