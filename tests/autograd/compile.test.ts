@@ -241,7 +241,38 @@ describe('what a step captures', () => {
   });
 });
 
+describe('a compiled function', () => {
+  test('is differentiated as the step itself', () => {
+    const [w, square] = [variable([3, 4]), (a: Variable): Variable => a.mul(a).sum()];
+    const f = compile(square);
+    expect(f([1, 2]).item()).toBe(5);
+    expect(grad((a) => f(a))([1, 2]).toArray()).toEqual([2, 4]);
+    expect(grad((a) => grad((b) => f(b).mul(a.sum()))(a).sum())([1, 2]).toArray()).toEqual([
+      12, 12,
+    ]); // prettier-ignore
+    const [value, [dw]] = valueAndGrad(() => compile((a) => a.mul(w).sum())([1, 2]), [w])();
+    expect([value.item(), dw.toArray()]).toEqual([11, [1, 2]]);
+    // Also within a step that is recorded.
+    expect(compile((a) => grad((b) => f(b))(a))([1, 2]).toArray()).toEqual([2, 4]);
+    expect(f([1, 2]).requiresGrad).toBe(false);
+  });
+});
+
 describe('the kernels', () => {
+  test.each(['js', 'wasm'] as const)('%s give what a weight is then', (backend) => {
+    setBackend(backend);
+    const w = variable([1, 2]);
+    const step = compile((a) => {
+      w.assign(w.value.add(a.value));
+      return [w, w.reshape([2, 1])];
+    });
+    const [first, view] = step([1, 1]);
+    const [second] = step([1, 1]);
+    expect(first.toArray()).toEqual([2, 3]);
+    expect(view.toArray()).toEqual([[2], [3]]);
+    expect(second.toArray()).toEqual([3, 4]);
+  });
+
   test('may be changed between calls', () => {
     const w = variable([1, 2]);
     const step = compile((a) => {

@@ -2,6 +2,7 @@
  * Steps of one's own as programs.
  */
 import { CompiledStep, ValueError, typesKey, type ProfileRow, type Tensor } from '@tapegrad/tensor';
+import { isDifferentiated } from './transforms.js';
 import { Variable, toVariable, type VariableLike } from './variable.js';
 
 /** What a step may return: a value, a list of them, or an object. */
@@ -19,10 +20,13 @@ export interface CompiledFunction<R extends StepResult> {
 /**
  * Makes a program of a step, such as a step of training: the first call with inputs of some shapes records which ops it
  * takes; this call and the later ones run them as a list of kernel calls on memory that is laid out beforehand, without a
- * graph. Weights and states that the step captures are used and changed where they are. The results have no history.
+ * graph. Weights and states that the step captures are used and changed where they are. The results have no history; inside a
+ * function that is differentiated (`grad`, `vjp`, …) the step is run op by op, so that gradients pass through it.
  *
  * The step may use ops alone: reading a value (`item`, `toArray`) inside of it is an error, `if` is decided once, when it is
- * recorded, and captured numbers stay what they were then. Inputs may change their shapes: then another program is recorded.
+ * recorded, and captured numbers stay what they were then. Tensors that it makes of numbers alone, such as `zeros([2])`, are made
+ * once: one that it changes in place keeps what the last run has left in it. Inputs may change their shapes: then another program
+ * is recorded.
  *
  * @param step from Variables to a Variable, a list of them, or an object of them
  * @throws RecordingError (when it is called) if the step reads a value
@@ -49,6 +53,7 @@ export function compile<R extends StepResult>(
   const tensors = (inputs: readonly VariableLike[]): Tensor[] =>
     inputs.map((x) => toVariable(x).value);
   const call = (...inputs: readonly VariableLike[]): R => {
+    if (isDifferentiated()) return step(...inputs.map((x) => toVariable(x)));
     const values = tensors(inputs);
     const outputs = compiled.run(values).map((x) => new Variable(x));
     const assemble = forms.get(typesKey(values));

@@ -54,6 +54,11 @@ function observe(
 /** How many functions are being run to be differentiated, one inside the other. */
 let running = 0;
 
+/** Whether what is computed now is part of a function that is to be differentiated. */
+export function isDifferentiated(): boolean {
+  return running > 0 && isRecording();
+}
+
 function run(f: Differentiable, inputs: readonly Variable[]): Variable {
   running++;
   try {

@@ -10,7 +10,7 @@ import { Program } from './program.js';
 import { defaultGenerator, type Generator } from './random.js';
 import { record } from './recording.js';
 import { isRecordingStep } from './run.js';
-import type { Tensor } from './tensor.js';
+import { copied, type Tensor } from './tensor.js';
 
 /** So many programs, for as many shapes of inputs, are kept; the one that was used longest ago makes room for a new one. */
 const KEPT = 16;
@@ -33,9 +33,11 @@ export class CompiledStep {
    * @throws RecordingError when the step looks at a value; OutOfMemoryError when the heap is full; and whatever it throws
    */
   run(inputs: readonly Tensor[]): readonly Tensor[] {
+    if (isRecordingStep()) return this.step(inputs);
     const engine = currentEngine();
-    if (engine === null || isRecordingStep()) return this.step(inputs);
-    return this.programFor(inputs, engine).run(inputs);
+    if (engine !== null) return this.programFor(inputs, engine).run(inputs);
+    // A program gives copies: a weight that the step returns, and changes the next time, stays here too what it was.
+    return this.step(inputs).map(copied);
   }
 
   /** Runs the step op by op. */

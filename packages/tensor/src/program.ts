@@ -14,7 +14,7 @@ import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
 import { operandsOf, writtenBy, type RecordedCall, type Recording } from './recording.js';
 import { sameShape } from './shape.js';
-import { Storage, Tensor, allocate, elementsOf, withLayout } from './tensor.js';
+import { Storage, Tensor, copied, elementsOf, withLayout } from './tensor.js';
 
 /** The commands from one address to another, or something for JavaScript to do. */
 interface Step {
@@ -165,7 +165,7 @@ export class Program {
       // A step that ends with an error may have made its changes before.
       this.countChanges();
     }
-    return this.results();
+    return this.outputs.map(copied);
   }
 
   /** Runs the step once, and says how long each call took. @throws as `run` */
@@ -251,15 +251,6 @@ export class Program {
           `program: input ${i} was recorded with shape ${formatShape(slot.shape)}; got ${formatShape(x.shape)}. Record ` +
             `another program for it.`,
         );
-  }
-
-  private results(): Tensor[] {
-    return this.outputs.map((x) => {
-      const copy = allocate(x);
-      if (x.contiguous) copy.data.set(elementsOf(x));
-      else copyElements(x, copy);
-      return copy;
-    });
   }
 }
 

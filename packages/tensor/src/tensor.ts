@@ -209,6 +209,14 @@ export function allocate(type: TensorType): Tensor {
   );
 }
 
+/** A row-major tensor with the same elements in memory of its own. */
+export function copied(x: Tensor): Tensor {
+  const copy = allocate(x);
+  if (x.contiguous) copy.data.set(elementsOf(x));
+  else copyElements(x, copy);
+  return copy;
+}
+
 /**
  * As `allocate`, but many zeros take no memory before somebody looks at them: state that is only ever used on the WebAssembly
  * heap is made there.
