@@ -92,6 +92,29 @@ function windows(
   };
 }
 
+/**
+ * What may be fused into a product or a convolution: a bias along one axis, with axes of size 1 before it, and an activation; each
+ * perhaps after the result was brought into another shape.
+ */
+function followUp(g: Graph, result: number, bias: number, axis: number): void {
+  const viewed = (y: number): number => {
+    const { shape } = g.value(y);
+    const rows = [-1, shape[shape.length - 1]];
+    if (shape.includes(0) || g.numbers.integer(0, 2) > 0) return y;
+    return g.add('reshape', [y], { shape: g.numbers.pick([[-1], rows, [1, ...shape]]) })?.[0] ?? y;
+  };
+  const { rank, shape } = g.value(result);
+  const [n] = g.value(bias).shape;
+  const ones = (count: number): number[] => Array.from({ length: count }, () => 1);
+  const before = g.numbers.integer(0, axis);
+  const along = [...ones(before), n, ...ones(rank - 1 - axis)];
+  const shaped = g.add('reshape', [bias], { shape: along })?.[0];
+  const y = axis === rank - 1 && shape.length > 1 ? viewed(result) : result;
+  const sum = coin(g) || shaped === undefined ? y : g.add('add', coin(g) ? [y, shaped] : [shaped, y])?.[0]; // prettier-ignore
+  if (sum === undefined || coin(g)) return;
+  g.add(g.numbers.pick(['relu', 'tanh', 'sigmoid']), [viewed(sum)]);
+}
+
 /** By kind. */
 export const makers: Readonly<Record<string, Maker>> = {
   unary: (g) => {
@@ -343,8 +366,7 @@ export const makers: Readonly<Record<string, Maker>> = {
     const bias = coin(g) ? g.add('square', [given])?.[0] : given;
     const product = g.add('matmul', [x, b], { transposeA, transposeB });
     if (product === null || bias === undefined || coin(g)) return;
-    const sum = coin(g) ? g.add('add', [product[0], bias]) : product;
-    if (sum !== null && coin(g)) g.add(g.numbers.pick(['relu', 'tanh', 'sigmoid']), sum);
+    followUp(g, product[0], bias, g.value(product[0]).rank - 1);
   },
   vectors: (g) => {
     const x = some(g, (v) => v.rank > 0, 1);
@@ -373,10 +395,8 @@ export const makers: Readonly<Record<string, Maker>> = {
     const strides = g.large ? 1 : g.numbers.integer(1, 2);
     const y = g.add('conv', [g.fresh(shape, { dtype }), g.fresh([...kernel, channels, filters], { dtype })], { ...attrs, strides }); // prettier-ignore
     if (y === null || coin(g)) return;
-    const bias =
-      attrs.dataFormat === 'channelsFirst' ? [filters, ...kernel.map(() => 1)] : [filters];
-    const sum = g.add('add', [y[0], g.fresh(bias, { dtype })]);
-    if (sum !== null && coin(g)) g.add('relu', sum);
+    const axis = attrs.dataFormat === 'channelsFirst' ? 1 : axes + 1;
+    followUp(g, y[0], g.fresh([filters], { dtype }), axis);
   },
   convTranspose: (g) => {
     const { shape, attrs, channels } = windows(g, 2);
@@ -395,4 +415,9 @@ export const makers: Readonly<Record<string, Maker>> = {
   simpleRNN: recurrent('simpleRNN', 1, 1),
   lstm: recurrent('lstm', 4, 2),
   gru: recurrent('gru', 3, 1),
+  affineGrad: (g) => {
+    const x = some(g, (v) => v.rank === 2 && float(v), 2);
+    const { shape, dtype } = g.value(x);
+    g.add('affineGrad', [x, g.fresh([shape[0], g.size()], { dtype })]);
+  },
 };
