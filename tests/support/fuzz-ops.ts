@@ -393,7 +393,10 @@ export const makers: Readonly<Record<string, Maker>> = {
     const filters = g.large ? g.numbers.pick([4, 16, 24]) : g.numbers.integer(1, 9);
     const dtype = g.numbers.pick(['float32', 'float32', 'float64'] as const);
     const strides = g.large ? 1 : g.numbers.integer(1, 2);
-    const y = g.add('conv', [g.fresh(shape, { dtype }), g.fresh([...kernel, channels, filters], { dtype })], { ...attrs, strides }); // prettier-ignore
+    const dilationRate = strides === 1 && !g.large ? g.numbers.integer(1, 2) : 1;
+    const divisors = Array.from({ length: channels }, (_, i) => i + 1).filter((n) => channels % n === 0 && filters % n === 0); // prettier-ignore
+    const groups = coin(g) ? 1 : g.numbers.pick(divisors);
+    const y = g.add('conv', [g.fresh(shape, { dtype }), g.fresh([...kernel, channels / groups, filters], { dtype })], { ...attrs, strides, dilationRate, groups }); // prettier-ignore
     if (y === null || coin(g)) return;
     const axis = attrs.dataFormat === 'channelsFirst' ? 1 : axes + 1;
     followUp(g, y[0], g.fresh([filters], { dtype }), axis);

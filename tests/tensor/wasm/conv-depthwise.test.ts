@@ -84,6 +84,26 @@ describe.each(complete)('$x with $window, $multiplier filters, $attrs', (c) => {
   });
 });
 
+describe.each([
+  { channels: 2, filters: 1, groups: 5, attrs: {} },
+  { channels: 3, filters: 1, groups: 4, attrs: { padding: 'same', dilationRate: 2 } },
+  { channels: 2, filters: 1, groups: 8, attrs: { strides: 2, padding: 'same' } },
+  { channels: 2, filters: 2, groups: 3, attrs: {} },
+  { channels: 5, filters: 3, groups: 2, attrs: { padding: 'same' } },
+] as const)('$groups groups of $channels channels and $filters filters, $attrs', (c) => {
+  const x = whole([3, 7, 6, c.groups * c.channels]);
+  const kernel = whole([2, 3, c.channels, c.groups * c.filters]);
+  const attrs = { ...c.attrs, groups: c.groups };
+  const cotangent = whole(ops.conv(x, kernel, attrs).shape);
+
+  test('channels last', () => checkAll(machine, [x, kernel, cotangent], attrs));
+
+  test('channels first', () => {
+    const data = [contiguous(planes(x)), kernel, contiguous(planes(cotangent))] as const;
+    checkAll(machine, data, { ...attrs, dataFormat: 'channelsFirst' });
+  });
+});
+
 test.each(['channelsLast', 'channelsFirst'] as const)('real numbers, %s', (dataFormat) => {
   const last = [real([4, 28, 27, 10]), real([5, 5, 1, 10]), real([4, 28, 27, 10])] as const;
   const [x, kernel, cotangent] = last;

@@ -147,7 +147,9 @@ function correlationWindow({
 export function gradientMethod({ geometry: g, x, cotangent }: KernelGradient): GradientMethod {
   const [channels, filters] = [g.channels / g.groups, g.filters / g.groups];
   if (isDepthwise(g.groups, channels, filters)) {
-    const across = filters === 1 && areNeighbours(g.channelsFirst, g.groups, x, cotangent);
+    // Several channels with one filter between them are no pixels of channels that each have their own.
+    const single = channels === 1 && filters === 1;
+    const across = single && areNeighbours(g.channelsFirst, g.groups, x, cotangent);
     return { name: across ? 'pixels' : 'planes' };
   }
   if (filters <= FEW_FILTERS && g.outWidth >= 4) return { name: 'planes' };
