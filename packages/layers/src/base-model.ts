@@ -11,7 +11,14 @@ import {
 } from '@tapegrad/tensor';
 import type { History } from './callbacks/index.js';
 import { checkWhole } from './checks.js';
-import { prepareSamples, rows, tensorsOf, type ClassWeight, type DataLike } from './data.js';
+import {
+  prepareSamples,
+  rows,
+  tensorsOf,
+  type ClassWeight,
+  type DataLike,
+  type Samples,
+} from './data.js';
 import { NotCompiledError } from './errors.js';
 import { evaluate, fit, type EvaluateOptions, type FitOptions } from './fit.js';
 import { Layer, type BatchShape, type Weight } from './layer.js';
@@ -26,7 +33,13 @@ import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './sa
 import { statefulLayers } from './states.js';
 import { summaryOf } from './summary.js';
 import { ModelSteps } from './steps.js';
-import { Progress, planOutputs, type Compiled, type PerOutput } from './training.js';
+import {
+  Progress,
+  planOutputs,
+  type Compiled,
+  type PerOutput,
+  type StepResult,
+} from './training.js';
 
 export interface CompileOptions {
   /** A name, for the standard settings, or an object. Default 'rmsprop'. */
@@ -61,6 +74,8 @@ export abstract class BaseModel extends Layer {
   stopTraining = false;
   private compiled: Compiled | null = null;
   private modelSteps = new ModelSteps(this, null, false);
+  /** For the methods that judge one batch. */
+  private oneBatch = new Progress([]);
 
   /** The layers, in the order in which they run. */
   abstract readonly layers: readonly Layer[];
@@ -98,6 +113,7 @@ export abstract class BaseModel extends Layer {
     const outputs = planOutputs(this.name, this.outputNames, loss, lossWeights, metrics);
     this.compiled = { optimizer: getOptimizer(optimizer), outputs };
     this.modelSteps = new ModelSteps(this, this.compiled, runEagerly);
+    this.oneBatch = new Progress(outputs);
   }
 
   /** The names of the inputs. */
@@ -196,11 +212,16 @@ export abstract class BaseModel extends Layer {
     y: DataLike,
     options: TrainOnBatchOptions = {},
   ): Record<string, number> {
-    const compiled = this.requireCompiled('trainOnBatch');
+    this.requireCompiled('trainOnBatch');
     const batch = prepareSamples(`${this.name}.trainOnBatch`, this, x, y, options);
-    const progress = new Progress(compiled.outputs);
-    progress.add(this.modelSteps.train(batch), batch.y);
-    return progress.logs();
+    return this.logsOf(this.modelSteps.train(batch), batch);
+  }
+
+  /** The loss and metrics of one batch alone. */
+  private logsOf(result: StepResult, { y }: Samples): Record<string, number> {
+    this.oneBatch.reset();
+    this.oneBatch.add(result, y);
+    return this.oneBatch.logs();
   }
 
   /**
@@ -234,11 +255,9 @@ export abstract class BaseModel extends Layer {
 
   /** The loss and metrics of one batch, without training. @throws as `fit` */
   testOnBatch(x: DataLike, y: DataLike, options: TrainOnBatchOptions = {}): Record<string, number> {
-    const compiled = this.requireCompiled('testOnBatch');
+    this.requireCompiled('testOnBatch');
     const batch = prepareSamples(`${this.name}.testOnBatch`, this, x, y, options);
-    const progress = new Progress(compiled.outputs);
-    progress.add(this.modelSteps.test(batch), batch.y);
-    return progress.logs();
+    return this.logsOf(this.modelSteps.test(batch), batch);
   }
 
   /**

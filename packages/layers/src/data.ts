@@ -6,8 +6,9 @@ import {
   Tensor,
   ValueError,
   formatShape,
-  ops,
+  gatherAxis,
   tensor,
+  zeros,
   type TensorLike,
 } from '@tapegrad/tensor';
 
@@ -185,16 +186,57 @@ export function rows(t: Tensor, from: number, to: number): Tensor {
   return t.slice({ begin, size: t.shape.map((n, i) => (i === 0 ? to - from : n)) });
 }
 
-/** Some rows of the samples: those that `order` names at places from … to − 1, or the rows from … to − 1 themselves. */
-export function takeBatch(
-  { x, y, weight }: Samples,
-  from: number,
-  to: number,
-  order: Tensor | null,
-): Samples {
-  const take = (t: Tensor): Tensor =>
-    order === null ? rows(t, from, to) : ops.gather(t, rows(order, from, to));
-  return { x: x.map(take), y: y.map(take), weight: weight === null ? null : take(weight) };
+/** Samples in batches: neighbouring rows, or rows in any order. */
+export class Batches {
+  private readonly shuffled = new Map<Tensor, ShuffledRows>();
+
+  constructor(private readonly samples: Samples) {}
+
+  /**
+   * The rows from … to − 1, or those that `order` (int32) names at these places. A batch in another order is good until the next
+   * one is taken.
+   */
+  take(from: number, to: number, order: Tensor | null): Samples {
+    const { x, y, weight } = this.samples;
+    const index = order === null ? null : Int32Array.from(rows(order, from, to).toTypedArray());
+    const take = (t: Tensor): Tensor =>
+      index === null ? rows(t, from, to) : this.shuffledRows(t).take(index);
+    return { x: x.map(take), y: y.map(take), weight: weight === null ? null : take(weight) };
+  }
+
+  private shuffledRows(t: Tensor): ShuffledRows {
+    let made = this.shuffled.get(t);
+    if (made === undefined) this.shuffled.set(t, (made = new ShuffledRows(t)));
+    return made;
+  }
+}
+
+/**
+ * Rows of a tensor in any order. They are copied to the same memory each time: new memory for every batch costs more than the
+ * step of a small model.
+ */
+class ShuffledRows {
+  /** Row-major, so that it need not be brought into that order for each batch. */
+  private readonly source: Tensor;
+  /** The last rows, by their number: the last batch of an epoch is smaller. */
+  private readonly places = new Map<number, Tensor>();
+
+  constructor(t: Tensor) {
+    this.source = t.contiguous ? t : tensor(t.toTypedArray(), { shape: t.shape });
+  }
+
+  take(index: Int32Array): Tensor {
+    const { dtype, shape } = this.source;
+    let place = this.places.get(index.length);
+    if (place === undefined) {
+      place = zeros([index.length, ...shape.slice(1)], dtype);
+      this.places.set(index.length, place);
+    }
+    gatherAxis(this.source, 0, index, place);
+    // For whoever has kept the former rows.
+    place.storage.version++;
+    return place;
+  }
 }
 
 /**
@@ -210,5 +252,6 @@ export function splitSamples(who: string, samples: Samples, share: number): [Sam
       `${who}: validationSplit must leave samples on both sides of ${n}; got ${share}.`,
     );
   }
-  return [takeBatch(samples, 0, at, null), takeBatch(samples, at, n, null)];
+  const batches = new Batches(samples);
+  return [batches.take(0, at, null), batches.take(at, n, null)];
 }

@@ -10,9 +10,9 @@ import {
   type TrainContext,
 } from './callbacks/base.js';
 import {
+  Batches,
   prepareSamples,
   splitSamples,
-  takeBatch,
   type ClassWeight,
   type DataLike,
   type Samples,
@@ -98,6 +98,7 @@ export async function fit(
   const n = samples.x[0].shape[0];
   const batchesPerEpoch = Math.ceil(n / batchSize);
 
+  const batches = new Batches(samples);
   const running = new Progress(steps.outputs);
   const history = new History();
   const logNames =
@@ -119,12 +120,8 @@ export async function fit(
       for (let batch = 0; batch < batchesPerEpoch && !model.stopTraining; batch++) {
         signal?.throwIfAborted();
         for (const c of all) if (c.onBatchBegin) await c.onBatchBegin(batch);
-        const taken = takeBatch(
-          samples,
-          batch * batchSize,
-          Math.min((batch + 1) * batchSize, n),
-          order,
-        );
+        const from = batch * batchSize;
+        const taken = batches.take(from, Math.min(from + batchSize, n), order);
         running.add(steps.train(taken), taken.y);
         const batchLogs = running.logs();
         for (const c of all) if (c.onBatchEnd) await c.onBatchEnd(batch, batchLogs);
@@ -185,11 +182,12 @@ async function testAll(
   },
 ): Promise<Record<string, number>> {
   const n = samples.x[0].shape[0];
+  const batches = new Batches(samples);
   const running = new Progress(steps.outputs);
   const yielder = new Yielder();
   for (let from = 0; from < n; from += options.batchSize) {
     options.signal?.throwIfAborted();
-    const taken = takeBatch(samples, from, Math.min(from + options.batchSize, n), null);
+    const taken = batches.take(from, Math.min(from + options.batchSize, n), null);
     running.add(steps.test(taken), taken.y);
     options.onBatch?.(from / options.batchSize, running.logs());
     if (yielder.due()) await yielder.turn();

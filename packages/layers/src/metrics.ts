@@ -35,10 +35,13 @@ export { MeanMetric, type ConfusionOptions, type Metric, type MetricOptions } fr
 /** The index of the greatest of n numbers, the first of equals; of a NaN if there is one. */
 function argmax(n: number, data: TypedArray, offset: number): number {
   let best = 0;
-  for (let i = 1; i < n; i++) {
+  let greatest = data[offset];
+  // Once it is a NaN no other number takes its place.
+  for (let i = 1; i < n && greatest === greatest; i++) {
     const v = data[offset + i];
-    const greatest = data[offset + best];
-    if (v > greatest || (v !== v && greatest === greatest)) best = i;
+    if (v <= greatest) continue;
+    best = i;
+    greatest = v;
   }
   return best;
 }

@@ -30,7 +30,7 @@ export class ModelSteps {
     return outputs.map(({ value }) => value);
   });
   /** What the programs refer to: when it is not the same any more they are made anew. */
-  private captured: readonly unknown[] = [];
+  private readonly captured: unknown[] = [];
 
   /**
    * @param compiled null for a model that is not compiled and can only predict
@@ -124,20 +124,26 @@ export class ModelSteps {
    */
   private refresh(): void {
     const { captured } = this;
-    const now: unknown[] = [];
+    let at = 0;
+    let same = true;
+    // Compared and noted in one go: most steps find all as it was.
+    const note = (thing: unknown): void => {
+      if (captured[at] !== thing) same = false;
+      captured[at++] = thing;
+    };
     for (const layer of layersWithin(this.model)) {
-      now.push(layer, layer.trainable);
+      note(layer);
+      note(layer.trainable);
       // A model has the weights of its layers, and they come by themselves.
       if (layer === this.model) continue;
-      for (const weight of layer.weights) now.push(weight);
-      now.push(null);
-      for (const weight of layer.trainableWeights) now.push(weight);
-      if (layer instanceof RNN) now.push(...layer.memory);
+      for (const weight of layer.weights) note(weight);
+      note(null);
+      for (const weight of layer.trainableWeights) note(weight);
+      if (layer instanceof RNN) for (const value of layer.memory) note(value);
     }
-    let same = now.length === captured.length;
-    for (let i = 0; same && i < now.length; i++) same = now[i] === captured[i];
+    if (captured.length !== at) same = false;
+    captured.length = at;
     if (same) return;
-    this.captured = now;
     for (const step of [this.training, this.testing, this.predicting]) step.forget();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * One step of training or testing, and the running means of its loss and metrics.
  */
-import { ValueError, type Tensor } from '@tapegrad/tensor';
+import { ValueError, sameShape, type Shape, type Tensor } from '@tapegrad/tensor';
 import { Variable, gradients, noGrad } from '@tapegrad/autograd';
 import type { Samples } from './data.js';
 import type { Layer } from './layer.js';
@@ -86,12 +86,22 @@ export interface StepResult {
   readonly yPred: readonly Tensor[];
 }
 
+/** A metric of one output, and its key in the logs. */
+interface Judge {
+  readonly name: string;
+  readonly metric: Metric;
+  /** The output's place. */
+  readonly output: number;
+}
+
 /** Loss and metrics over several batches. */
 export class Progress {
   private samples = 0;
   private lossSum = 0;
   private readonly outputSums: number[];
-  private metrics: readonly (readonly (readonly [string, Metric])[])[] | null = null;
+  private judges: readonly Judge[] = [];
+  /** The shapes of the targets and predictions that the metrics were chosen for. */
+  private judged: readonly Shape[] = [];
 
   constructor(private readonly outputs: readonly OutputPlan[]) {
     this.outputSums = outputs.map(() => 0);
@@ -120,24 +130,39 @@ export class Progress {
     this.samples = 0;
     this.lossSum = 0;
     this.outputSums.fill(0);
-    for (const metrics of this.metrics ?? []) for (const [, metric] of metrics) metric.reset();
   }
 
   add({ loss, losses, yPred }: StepResult, y: readonly Tensor[]): void {
+    if (this.samples === 0) this.beginMetrics(y, yPred);
     const n = y[0].shape[0];
     this.samples += n;
     this.lossSum += loss * n;
     losses.forEach((value, i) => (this.outputSums[i] += value * n));
-    // What 'accuracy' means is known only when the shapes are.
-    this.metrics ??= this.outputs.map((output, i) =>
-      output.metrics.map((id) => {
-        const context = { loss: output.loss, outputShape: yPred[i].shape, targetShape: y[i].shape };
-        return [this.named(output, nameOf(id)), getMetric(id, context)] as const;
-      }),
-    );
-    this.metrics.forEach((metrics, i) => {
-      for (const [, metric] of metrics) metric.update(y[i], yPred[i]);
-    });
+    for (const { metric, output } of this.judges) metric.update(y[output], yPred[output]);
+  }
+
+  /** What 'accuracy' means follows from the shapes. Metrics that are objects may have seen batches of somebody else's. */
+  private beginMetrics(y: readonly Tensor[], yPred: readonly Tensor[]): void {
+    const tensors = [...y, ...yPred];
+    const { judged } = this;
+    if (
+      tensors.length !== judged.length ||
+      tensors.some(({ shape }, i) => !sameShape(shape, judged[i]))
+    ) {
+      this.judged = tensors.map(({ shape }) => shape);
+      this.judges = this.outputs.flatMap((output, i) =>
+        output.metrics.map((id) => {
+          const { loss } = output;
+          const context = { loss, outputShape: yPred[i].shape, targetShape: y[i].shape };
+          return {
+            name: this.named(output, nameOf(id)),
+            metric: getMetric(id, context),
+            output: i,
+          };
+        }),
+      );
+    }
+    for (const { metric } of this.judges) metric.reset();
   }
 
   logs(): Record<string, number> {
@@ -147,7 +172,7 @@ export class Progress {
         (output, i) => (logs[this.named(output, 'loss')] = this.outputSums[i] / this.samples),
       );
     }
-    for (const [name, metric] of this.metrics?.flat() ?? []) {
+    for (const { name, metric } of this.judges) {
       const result = metric.result();
       if (typeof result === 'number') logs[name] = result;
       else result.forEach((value, i) => (logs[`${name}[${i}]`] = value));

@@ -80,6 +80,7 @@ export {
   splitSizes,
   nadamMomentum,
 } from './ops/attributes.js';
+export { gatherAxis } from './loops.js';
 export {
   checkDataFormat,
   checkGroups,
