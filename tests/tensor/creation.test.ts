@@ -71,14 +71,42 @@ describe('nested arrays', () => {
   test.each([
     ['null', null, 'at the top there is null'],
     ['undefined', undefined, 'at the top there is undefined'],
-    ['text', '12', 'at the top there is a string'],
-    ['text inside', [[1, '2']], 'at [0, 1] there is a string'],
+    ['text', '12', "at the top there is the string '12'"],
+    ['text inside', [[1, '2']], "at [0, 1] there is the string '2'"],
     ['null inside', [1, null], 'at [1] there is null'],
     ['an object inside', [{}], 'at [0] there is an Object'],
-    ['a tensor inside', [zeros([1])], 'at [0] there is a Tensor'],
   ] as [string, unknown, string][])('refuses %s', (_, values, text) => {
     expect(messageOf(ValueError, () => tensor(values as number))).toBe(
       `tensor: ${text}; expected a number, a boolean or an array of them.`,
+    );
+  });
+
+  test('says how to use a tensor where a number is wanted, or a Variable', () => {
+    const inside: unknown = [zeros([1])];
+    expect(messageOf(ValueError, () => tensor(inside as number))).toBe(
+      'tensor: at [0] there is a Tensor; expected a number, a boolean or an array of them. To join tensors use ops.stack or ' +
+        'ops.concat.',
+    );
+    class Holder {
+      value = zeros([1]);
+    }
+    const holder: unknown = new Holder();
+    expect(messageOf(ValueError, () => tensor(holder as number))).toBe(
+      'tensor: at the top there is a Holder; expected a number, a boolean or an array of them. The tensor of a Variable is its ' +
+        'value, as in w.value.',
+    );
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a shape by itself', [2, 2], 'an Array'],
+    ['a number', 2, '2'],
+    ['a misspelt option', { dtyp: 'int32' }, "the option 'dtyp'"],
+  ])('refuses %s after the values', (_, options, got) => {
+    expect(() => tensor([1, 2, 3, 4], options as object)).toThrow(
+      new ValueError(
+        "tensor: after the values comes a dtype or an object, as in tensor(x, { shape: [2, 3], dtype: 'int32' }); got " +
+          `${got}.`,
+      ),
     );
   });
 

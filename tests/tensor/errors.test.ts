@@ -393,7 +393,67 @@ const table: readonly [string, () => unknown, string][] = [
   [
     'an attribute that has no place of its own',
     () => loose.exp([1], 2),
-    'ValueError: exp: attributes are given as an object, as in { name: value }; got 2.',
+    'ValueError: exp: takes x and nothing else; got 2 after the tensors.',
+  ],
+  [
+    'an attribute that is misspelt',
+    () => loose.sum([1], { axis: 0, keepdims: true }),
+    "ValueError: sum: there is no attribute 'keepdims'; sum takes x, then axis or attributes, as in { axis: …, keepDims: … }.",
+  ],
+  [
+    'one that is misspelt after the leading one',
+    () => loose.sum([1], 0, { keepdims: true }),
+    "ValueError: sum: there is no attribute 'keepdims'; sum takes x, then axis or attributes, as in { axis: …, keepDims: … }.",
+  ],
+  [
+    'one that another op has',
+    () => loose.slice([1], { begin: [0], size: [1], end: [1] }),
+    "ValueError: slice: there is no attribute 'end'; slice takes x, then attributes, as in { begin: …, size: … }.",
+  ],
+  [
+    'an attribute of an op that has none',
+    () => loose.add(1, 2, { axis: 0 }),
+    "ValueError: add: there is no attribute 'axis'; add takes a, b and nothing else.",
+  ],
+  [
+    'a further attribute by itself',
+    () => loose.sum([1], 0, true),
+    'ValueError: sum: takes x, then axis or attributes, as in { axis: …, keepDims: … }; got 0 and true after the tensors.',
+  ],
+  [
+    'sizes one by one',
+    () => loose.reshape([1, 2, 3, 4], 2, 2),
+    'ValueError: reshape: takes x, then shape or attributes, as in { shape: … }; got 2 and 2 after the tensors.',
+  ],
+  [
+    'a tensor too many',
+    () => loose.add([1], [2], [3]),
+    'ValueError: add: takes a, b and nothing else; got an Array after the tensors.',
+  ],
+  [
+    'the leading attribute twice',
+    () => loose.sum([1], 0, { axis: 0 }),
+    "ValueError: sum: 'axis' is given twice, by itself and in the object.",
+  ],
+  [
+    'a size that is no list',
+    () => loose.reshape([1, 2], 2),
+    'ShapeError: reshape: shape is a list of numbers, as in { shape: [1, 0] }; got 2.',
+  ],
+  [
+    'no shape',
+    () => loose.reshape([1, 2]),
+    'ShapeError: reshape: shape is a list of numbers, as in { shape: [1, 0] }; got undefined.',
+  ],
+  [
+    'axes that are no list',
+    () => loose.transpose([[1, 2]], 1),
+    'ShapeError: transpose: perm is a list of numbers, as in { perm: [1, 0] }; got 1.',
+  ],
+  [
+    'an axis in quotes',
+    () => loose.sum([1], '0'),
+    "ShapeError: sum: axis is a number or a list of them; got the string '0'.",
   ],
 ];
 

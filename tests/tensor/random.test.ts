@@ -92,6 +92,10 @@ describe('repeating', () => {
       'Generator: the seed is NaN; give a number or a string.',
     );
     expect(messageOf(ValueError, () => setSeed(NaN))).toContain('the seed is NaN');
+    for (const seed of [undefined, null, {}])
+      expect(() => Reflect.apply(setSeed, null, [seed]) as unknown).toThrow(
+        /^Generator: the seed is (undefined|null|an Object); give a number or a string\.$/,
+      );
   });
 });
 

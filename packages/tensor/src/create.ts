@@ -8,7 +8,7 @@ import {
   type DType,
   type TypedArray,
 } from './dtype.js';
-import { ShapeError, ValueError, formatShape } from './errors.js';
+import { ShapeError, ValueError, describe, formatShape } from './errors.js';
 import { checkShape, rowMajorStrides, sizeOf, type Shape } from './shape.js';
 import {
   Storage,
@@ -38,20 +38,30 @@ export interface TensorOptions {
  * Uint8Array is bool.
  *
  * @throws ShapeError for ragged arrays (saying where) or a shape that does not fit the number of elements
- * @throws ValueError for a fraction in int32, or anything but true, false, 0 and 1 in bool
+ * @throws ValueError for a fraction in int32, or anything but true, false, 0 and 1 in bool; for options that are not known
  * @example
  * tensor([[1, 2], [3, 4]]).shape; // [2, 2]
  * tensor([1, 2, 3], 'int32').dtype; // 'int32'
  * tensor(new Float64Array(6), { shape: [2, 3] }).dtype; // 'float64'
  */
 export function tensor(values: TensorLike, options: DType | TensorOptions = {}): Tensor {
-  const { dtype, shape } =
-    typeof options === 'string' ? { dtype: options, shape: undefined } : options;
+  const { dtype, shape } = typeof options === 'string' ? { dtype: options } : checked(options);
   if (dtype !== undefined) checkDType(dtype);
   const made = fromValues(values, dtype, shape);
   if (dtype !== undefined && made.dtype !== dtype) return converted(made, dtype);
   if (made.dtype === 'bool' && !(values instanceof Tensor)) checkTruths(made.toTypedArray());
   return made;
+}
+
+/** Options with known names: a misspelt one would be ignored in silence. @throws ValueError */
+function checked(options: TensorOptions): TensorOptions {
+  const fits = typeof options === 'object' && !Array.isArray(options);
+  const unknown = fits && Object.keys(options).find((name) => name !== 'dtype' && name !== 'shape');
+  if (fits && unknown === undefined) return options;
+  throw new ValueError(
+    `tensor: after the values comes a dtype or an object, as in tensor(x, { shape: [2, 3], dtype: 'int32' }); got ` +
+      `${unknown === false || unknown === undefined ? describe(options) : `the option '${unknown}'`}.`,
+  );
 }
 
 /** The bytes of a Uint8Array are truth values only if they are all 0 or 1. */
@@ -145,7 +155,7 @@ function collect(
   }
   if (!Array.isArray(values)) {
     throw new ValueError(
-      `tensor: ${at} there is ${describe(values)}; expected a number, a boolean or an array of them.`,
+      `tensor: ${at} there is ${describe(values)}; expected a number, a boolean or an array of them.${hintFor(values)}`,
     );
   }
   if (depth === shape.length) {
@@ -163,10 +173,15 @@ function collect(
   }
 }
 
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  const kind = typeof value === 'object' ? value.constructor.name : typeof value;
-  return `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`;
+/** What to do with something that holds a tensor, or is one in the place of a number. */
+function hintFor(value: unknown): string {
+  if (value instanceof Tensor) return ' To join tensors use ops.stack or ops.concat.';
+  const holds =
+    typeof value === 'object' &&
+    value !== null &&
+    'value' in value &&
+    value.value instanceof Tensor;
+  return holds ? ' The tensor of a Variable is its value, as in w.value.' : '';
 }
 
 function converted(x: Tensor, dtype: DType): Tensor {

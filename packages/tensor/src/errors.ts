@@ -45,6 +45,15 @@ export function formatShape(shape: readonly (number | null)[]): string {
   return `[${shape.map((size) => size ?? '?').join(', ')}]`;
 }
 
+/** What something is, for messages about what does not belong there: `the string '3'`, `3`, `an Array`, `a Tensor`. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return `the string '${value.slice(0, 40)}'`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || value === undefined) return String(value);
+  const made = typeof value === 'object' ? value.constructor.name : typeof value;
+  return `${/^[aeiou]/i.test(made) ? 'an' : 'a'} ${made}`;
+}
+
 /** `'a', 'b' or 'c'`, for messages that list what is known. */
 export function formatChoices(choices: readonly string[]): string {
   const quoted = choices.map((choice) => `'${choice}'`);

@@ -2,7 +2,7 @@
  * What users call, derived from the op records: `ops.add(a, b)` and `a.add(b)`. No name of an op is written down here.
  */
 import { isFloat, promote, type DType } from './dtype.js';
-import { ShapeError, ValueError } from './errors.js';
+import { ShapeError, ValueError, describe } from './errors.js';
 import { scalar, tensor, type TensorLike } from './create.js';
 import type { InputNames, KernelOp, ListOp, OpSpec, ViewOp } from './op.js';
 import { opNames, specs, type OpName, type Specs } from './ops/index.js';
@@ -77,26 +77,55 @@ export function splitArguments(
   }
   return {
     inputs,
-    attrs: args.length === count ? NO_ATTRS : attributesOf(spec, args[count], args[count + 1]),
+    attrs: args.length === count ? NO_ATTRS : attributesOf(spec, args.slice(count)),
   };
 }
 
 const NO_ATTRS = {};
 
-function attributesOf(spec: OpSpec, first: unknown, others: unknown): object {
-  if (first === undefined) return typeof others === 'object' && others !== null ? others : NO_ATTRS;
-  const direct =
-    first === null ||
-    typeof first !== 'object' ||
-    Array.isArray(first) ||
-    ArrayBuffer.isView(first);
-  if (!direct) return first;
-  if (spec.lead === undefined) {
-    throw new ValueError(
-      `${spec.name}: attributes are given as an object, as in { name: value }; got ${JSON.stringify(first)}.`,
-    );
+/** Attributes from what follows the tensors: an object, or the leading one and then an object with the others. */
+function attributesOf(spec: OpSpec, args: readonly unknown[]): object {
+  const [first, second] = args;
+  const leads = !isPlainObject(first);
+  const named = leads ? second : first;
+  const fits =
+    (!leads || first === undefined || spec.lead !== undefined) &&
+    (named === undefined || isPlainObject(named)) &&
+    args.length <= (leads ? 2 : 1);
+  if (!fits) {
+    const got = args.map((x) => describe(x)).join(' and ');
+    throw new ValueError(`${spec.name}: ${signatureOf(spec)}; got ${got} after the tensors.`);
   }
-  return { ...(typeof others === 'object' ? others : {}), [spec.lead]: first };
+  for (const name in named) {
+    if (spec.attributes?.includes(name) === true) continue;
+    if (name !== spec.lead) {
+      throw new ValueError(
+        `${spec.name}: there is no attribute '${name}'; ${spec.name} ${signatureOf(spec)}.`,
+      );
+    }
+    if (leads && first !== undefined) {
+      throw new ValueError(`${spec.name}: '${name}' is given twice, by itself and in the object.`);
+    }
+  }
+  if (!leads || first === undefined) return named ?? NO_ATTRS;
+  return { ...named, [spec.lead ?? '']: first };
+}
+
+/** An object made of attributes: no array, no tensor, nothing of a class. */
+function isPlainObject(x: unknown): x is object {
+  if (typeof x !== 'object' || x === null) return false;
+  // Nothing is above what an object literal inherits from, wherever it was made: in another frame or context too.
+  const prototype: unknown = Object.getPrototypeOf(x);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** What an op takes, in words: `takes x, then axis or attributes, as in { axis: …, keepDims: … }`. */
+function signatureOf({ inputs, lead, attributes = [] }: OpSpec): string {
+  const tensors = inputs === 'list' ? 'a list of tensors' : inputs.join(', ');
+  const names = lead === undefined ? attributes : [lead, ...attributes];
+  if (names.length === 0) return `takes ${tensors} and nothing else`;
+  const object = `{ ${names.map((name) => `${name}: …`).join(', ')} }`;
+  return `takes ${tensors === '' ? '' : `${tensors}, then `}${lead === undefined ? '' : `${lead} or `}attributes, as in ${object}`;
 }
 
 /**

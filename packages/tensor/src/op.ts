@@ -45,6 +45,8 @@ interface OpBase<Names extends InputNames, Lead extends string> {
   readonly promotion: Promotion;
   /** The attribute that may be given directly: `sum(x, 0)` for `sum(x, { axis: 0 })`. */
   readonly lead?: Lead;
+  /** The names of all other attributes: what is called anything else is an error. Default none. */
+  readonly attributes?: readonly string[];
 }
 
 /** An op that computes one new tensor. */

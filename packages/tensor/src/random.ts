@@ -4,7 +4,7 @@
 import type { State } from 'seedrandom';
 import { Alea } from './alea.js';
 import type { DType, TypedArray } from './dtype.js';
-import { ValueError } from './errors.js';
+import { ValueError, describe } from './errors.js';
 import * as specs from './ops/random.js';
 import type { RandomSource } from './ops/random.js';
 import { run } from './run.js';
@@ -40,10 +40,11 @@ export class Generator implements RandomSource {
   private readonly streams = new Map<string, Generator>();
   private seed: string;
 
-  /** @throws ValueError for a seed that is NaN */
+  /** @throws ValueError for a seed that is NaN, or neither a number nor a string */
   constructor(seed: number | string) {
-    if (Number.isNaN(seed))
-      throw new ValueError('Generator: the seed is NaN; give a number or a string.');
+    if ((typeof seed !== 'number' && typeof seed !== 'string') || Number.isNaN(seed)) {
+      throw new ValueError(`Generator: the seed is ${describe(seed)}; give a number or a string.`);
+    }
     this.seed = String(seed);
     this.prng = Alea.seeded(this.seed);
   }

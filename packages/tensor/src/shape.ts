@@ -1,7 +1,7 @@
 /**
  * Shape arithmetic on plain integers: sizes, strides, broadcasting, axes. Nothing here touches data.
  */
-import { ShapeError, formatShape } from './errors.js';
+import { ShapeError, describe, formatShape } from './errors.js';
 
 export type Shape = readonly number[];
 
@@ -98,6 +98,18 @@ export function broadcastStrides(
   return result;
 }
 
+function isList(x: unknown): boolean {
+  return Array.isArray(x) || ArrayBuffer.isView(x);
+}
+
+/** Throws a ShapeError unless an attribute is a list: `reshape(2, 3)` is a mistake that the types alone would find. */
+export function checkList(op: string, attribute: string, list: readonly number[]): void {
+  if (isList(list)) return;
+  throw new ShapeError(
+    `${op}: ${attribute} is a list of numbers, as in { ${attribute}: [1, 0] }; got ${describe(list)}.`,
+  );
+}
+
 /** An axis as a number from 0 to rank - 1. @throws ShapeError when there is no such axis */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
@@ -113,6 +125,9 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 export function normalizeAxes(op: string, axes: Axes | undefined, rank: number): number[] {
   if (axes === null || axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axes === 'number' ? [axes] : axes;
+  if (!isList(list)) {
+    throw new ShapeError(`${op}: axis is a number or a list of them; got ${describe(axes)}.`);
+  }
   const result = list.map((axis) => normalizeAxis(op, axis, rank)).sort((a, b) => a - b);
   result.forEach((axis, i) => {
     if (i > 0 && axis === result[i - 1])

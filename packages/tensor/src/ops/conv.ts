@@ -29,6 +29,8 @@ function resolveForward(
   return resolveConv('conv', x, kernel.slice(0, -2), filters, attrs);
 }
 
+const CONV_ATTRIBUTES = ['strides', 'padding', 'dilationRate', 'dataFormat', 'groups'];
+
 /**
  * Convolution (cross-correlation, as in all of deep learning): y(i, f) = Σ_u Σ_c x(i·stride + u·dilation − pad, c)·kernel(u, c, f).
  * Shapes: x [batch, …space, channels], kernel [...window, channels / groups, filters] → [batch, …windows, filters], with one
@@ -39,6 +41,7 @@ function resolveForward(
 export const conv: KernelOp<readonly ['x', 'kernel'], ConvAttrs, never> = {
   kind: 'kernel',
   name: 'conv',
+  attributes: [...CONV_ATTRIBUTES],
   heavy: true,
   biasAxis: (shape, { dataFormat }) => (dataFormat === 'channelsFirst' ? 1 : shape.length - 1),
   inputs: ['x', 'kernel'],
@@ -113,6 +116,7 @@ function transposedSize(
 export const convTranspose: KernelOp<readonly ['x', 'kernel'], ConvTransposeAttrs, never> = {
   kind: 'kernel',
   name: 'convTranspose',
+  attributes: ['outputSize', ...CONV_ATTRIBUTES],
   heavy: true,
   inputs: ['x', 'kernel'],
   promotion: 'float',
@@ -164,6 +168,7 @@ export const convKernelGradient: KernelOp<
 > = {
   kind: 'kernel',
   name: 'convKernelGradient',
+  attributes: ['kernelSize', ...CONV_ATTRIBUTES],
   heavy: true,
   inputs: ['x', 'cotangent'],
   promotion: 'float',

@@ -148,6 +148,7 @@ export const elu = withAlpha('elu', k.elu, 1);
 export const gelu: UnaryOp<{ approximate?: boolean }> = {
   kind: 'kernel',
   name: 'gelu',
+  attributes: ['approximate'],
   inputs: ['x'],
   promotion: 'float',
   infer: ([x]) => x,
@@ -163,6 +164,7 @@ export const gelu: UnaryOp<{ approximate?: boolean }> = {
 export const clip: UnaryOp<{ min?: number; max?: number }> = {
   kind: 'kernel',
   name: 'clip',
+  attributes: ['min', 'max'],
   inputs: ['x'],
   promotion: 'number',
   infer: ([x], { min = -Infinity, max = Infinity }) => {

@@ -23,6 +23,7 @@ export interface PadAttrs {
 export const pad: KernelOp<readonly ['x'], PadAttrs, 'paddings'> = {
   kind: 'kernel',
   name: 'pad',
+  attributes: ['mode', 'constantValue'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'paddings',
@@ -120,6 +121,7 @@ export interface RepeatAttrs {
 export const repeat: KernelOp<readonly ['x'], RepeatAttrs, 'repeats'> = {
   kind: 'kernel',
   name: 'repeat',
+  attributes: ['axis'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'repeats',

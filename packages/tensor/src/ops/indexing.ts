@@ -84,6 +84,7 @@ export interface IndexAddAttrs {
 export const indexAdd: KernelOp<readonly ['x', 'indices'], IndexAddAttrs, never> = {
   kind: 'kernel',
   name: 'indexAdd',
+  attributes: ['size', 'axis'],
   inputs: ['x', 'indices'],
   promotion: 'same',
   infer: ([x, indices], { size, axis = 0 }) => {
@@ -269,6 +270,7 @@ export const takeAlongAxis: KernelOp<readonly ['x', 'indices'], { axis?: number 
 export const putAlongAxis: KernelOp<readonly ['x', 'indices'], IndexAddAttrs, never> = {
   kind: 'kernel',
   name: 'putAlongAxis',
+  attributes: ['size', 'axis'],
   inputs: ['x', 'indices'],
   promotion: 'same',
   infer: ([x, indices], { size, axis = 0 }) => {
@@ -312,6 +314,7 @@ export interface OneHotAttrs {
 export const oneHot: KernelOp<readonly ['indices'], OneHotAttrs, 'depth'> = {
   kind: 'kernel',
   name: 'oneHot',
+  attributes: ['axis', 'dtype'],
   inputs: ['indices'],
   promotion: 'same',
   lead: 'depth',
@@ -351,6 +354,7 @@ export interface TopKAttrs {
 export const topk: ListOp<readonly ['x'], TopKAttrs, 'k'> = {
   kind: 'list',
   name: 'topk',
+  attributes: ['sorted'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'k',

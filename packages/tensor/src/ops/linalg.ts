@@ -52,6 +52,7 @@ function lastTwoStrides(
 export const matmul: KernelOp<readonly ['a', 'b'], MatmulAttrs, never> = {
   kind: 'kernel',
   name: 'matmul',
+  attributes: ['transposeA', 'transposeB'],
   heavy: true,
   biasAxis: (shape) => shape.length - 1,
   inputs: ['a', 'b'],

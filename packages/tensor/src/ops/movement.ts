@@ -16,6 +16,7 @@ import type {
 import {
   broadcastShapes,
   broadcastStrides,
+  checkList,
   checkShape,
   insertAt,
   normalizeAxes,
@@ -34,8 +35,9 @@ function view<A extends object, Lead extends string = never>(
   name: string,
   layout: (x: Strided, attrs: A) => Layout | null,
   lead?: Lead,
+  attributes?: readonly string[],
 ): View<A, Lead> {
-  return { kind: 'view', name, inputs: ['x'], promotion: 'same', lead, view: layout };
+  return { kind: 'view', name, inputs: ['x'], promotion: 'same', lead, attributes, view: layout };
 }
 
 /** The same elements under a new node: where the graph of `grad` begins. @example ops.identity([1, 2]); // [1, 2] */
@@ -50,6 +52,7 @@ export const transpose = view<{ perm?: readonly number[] | null }, 'perm'>(
   'transpose',
   ({ shape, strides, offset }, { perm }) => {
     const rank = shape.length;
+    if (perm !== undefined && perm !== null) checkList('transpose', 'perm', perm);
     const order =
       perm?.map((axis) => normalizeAxis('transpose', axis, rank)) ??
       shape.map((_, i) => rank - 1 - i);
@@ -81,6 +84,7 @@ export const reshape = view<{ shape: Shape }, 'shape'>(
 );
 
 function resolveShape(from: Shape, shape: Shape): Shape {
+  checkList('reshape', 'shape', shape);
   const size = sizeOf(from);
   const known = shape.reduce((n, s) => (s === -1 ? n : n * s), 1);
   const holes = shape.filter((s) => s === -1).length;
@@ -180,6 +184,8 @@ export const slice = view<{ begin: readonly number[]; size: readonly number[] }>
       offset: begin.reduce((at, b, i) => at + b * x.strides[i], x.offset),
     };
   },
+  undefined,
+  ['begin', 'size'],
 );
 
 /**
@@ -187,11 +193,19 @@ export const slice = view<{ begin: readonly number[]; size: readonly number[] }>
  * @throws ValueError for a stride of 0
  * @example ops.stridedSlice([1, 2, 3, 4, 5], { begin: [4], end: [null], strides: [-2] }); // [5, 3, 1]
  */
-export const stridedSlice = view<StridedSliceAttrs>('stridedSlice', (x, attrs) => {
-  const { start, size, step } = resolveSlice(x.shape, attrs);
-  const offset = start.reduce((at, s, i) => (size[i] === 0 ? at : at + s * x.strides[i]), x.offset);
-  return { shape: size, strides: x.strides.map((s, i) => s * step[i]), offset };
-});
+export const stridedSlice = view<StridedSliceAttrs>(
+  'stridedSlice',
+  (x, attrs) => {
+    const { start, size, step } = resolveSlice(x.shape, attrs);
+    const offset = start.reduce(
+      (at, s, i) => (size[i] === 0 ? at : at + s * x.strides[i]),
+      x.offset,
+    );
+    return { shape: size, strides: x.strides.map((s, i) => s * step[i]), offset };
+  },
+  undefined,
+  ['begin', 'end', 'strides'],
+);
 
 /** Zeros of `shape` with x written at start, start + step, …: the transpose (adjoint) of `stridedSlice`. */
 export interface EmbedAttrs {
@@ -204,6 +218,7 @@ export interface EmbedAttrs {
 export const embed: KernelOp<readonly ['x'], EmbedAttrs, never> = {
   kind: 'kernel',
   name: 'embed',
+  attributes: ['shape', 'start', 'step'],
   inputs: ['x'],
   promotion: 'same',
   infer: (inputs, { shape, start, step }) => {
@@ -314,6 +329,7 @@ function firstOf(name: string, inputs: readonly TensorType[]): TensorType {
 export const split: ListOp<readonly ['x'], SplitAttrs, 'numOrSizeSplits'> = {
   kind: 'list',
   name: 'split',
+  attributes: ['axis'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'numOrSizeSplits',

@@ -17,6 +17,7 @@ import { joinShape, resolvePool, splitShape, type PoolAttrs } from './windows.js
 export const maxPool: ListOp<readonly ['x'], PoolAttrs, 'poolSize'> = {
   kind: 'list',
   name: 'maxPool',
+  attributes: ['strides', 'padding', 'dataFormat'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'poolSize',
@@ -54,6 +55,7 @@ export const maxPool: ListOp<readonly ['x'], PoolAttrs, 'poolSize'> = {
 export const averagePool: KernelOp<readonly ['x'], PoolAttrs, 'poolSize'> = {
   kind: 'kernel',
   name: 'averagePool',
+  attributes: ['strides', 'padding', 'dataFormat'],
   inputs: ['x'],
   promotion: 'float',
   lead: 'poolSize',
@@ -99,6 +101,7 @@ function transposedShape(
 export const averagePoolTranspose: KernelOp<readonly ['x'], AveragePoolTransposeAttrs, never> = {
   kind: 'kernel',
   name: 'averagePoolTranspose',
+  attributes: ['size', 'poolSize', 'strides', 'padding', 'dataFormat'],
   inputs: ['x'],
   promotion: 'float',
   infer: ([x], attrs) => ({ dtype: x.dtype, shape: transposedShape(x.shape, attrs) }),

@@ -42,12 +42,14 @@ type RandomOp<A extends object> = KernelOp<readonly [], A, never>;
 
 function random<A extends RandomAttrs>(
   name: string,
+  attributes: readonly string[],
   fill: (attrs: A, target: TypedArray, from: number, to: number) => void,
   standard: DType = 'float32',
 ): RandomOp<A> {
   return {
     kind: 'kernel',
     name,
+    attributes: ['generator', 'shape', 'dtype', ...attributes],
     inputs: [],
     promotion: 'same',
     infer: (_inputs, { shape, dtype = standard }) => {
@@ -65,6 +67,7 @@ function random<A extends RandomAttrs>(
 /** Uniform on [low, high), by default [0, 1). */
 export const randomUniform = random<UniformAttrs>(
   'randomUniform',
+  ['low', 'high'],
   ({ generator, low = 0, high = 1 }, target, from, to) => {
     if (!(low <= high))
       throw new ValueError(`randomUniform: low must not be above high; got ${low} and ${high}.`);
@@ -75,6 +78,7 @@ export const randomUniform = random<UniformAttrs>(
 /** Normal with mean 0 and standard deviation 1 unless given. */
 export const randomNormal = random<NormalAttrs>(
   'randomNormal',
+  ['mean', 'stddev'],
   ({ generator, mean = 0, stddev = 1 }, target, from, to) => {
     generator.fillNormal(target, from, to, mean, checkStddev('randomNormal', stddev));
   },
@@ -83,6 +87,7 @@ export const randomNormal = random<NormalAttrs>(
 /** Normal, drawn anew until within two standard deviations of the mean; `stddev` is that before cutting. */
 export const randomTruncatedNormal = random<NormalAttrs>(
   'randomTruncatedNormal',
+  ['mean', 'stddev'],
   ({ generator, mean = 0, stddev = 1 }, target, from, to) => {
     generator.fillTruncatedNormal(
       target,
@@ -97,6 +102,7 @@ export const randomTruncatedNormal = random<NormalAttrs>(
 /** 1 with the given probability, else 0; bool unless a dtype is given. */
 export const randomBernoulli = random<RandomAttrs & { probability: number }>(
   'randomBernoulli',
+  ['probability'],
   ({ generator, probability }, target, from, to) => {
     if (!(probability >= 0 && probability <= 1)) {
       throw new ValueError(`randomBernoulli: a probability is from 0 to 1; got ${probability}.`);

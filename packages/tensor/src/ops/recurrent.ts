@@ -124,6 +124,7 @@ const RNN_INPUTS = ['x', 'kernel', 'recurrentKernel', 'bias', 'initial', 'mask']
 export const simpleRNN: ListOp<typeof RNN_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'simpleRNN',
+  attributes: ['goBackwards'],
   heavy: true,
   inputs: RNN_INPUTS,
   promotion: 'float',
@@ -160,6 +161,7 @@ const RNN_GRAD_INPUTS = ['gSequence', 'gState', 'sequence', 'recurrentKernel', '
 export const simpleRNNGrad: ListOp<typeof RNN_GRAD_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'simpleRNNGrad',
+  attributes: ['goBackwards'],
   heavy: true,
   inputs: RNN_GRAD_INPUTS,
   promotion: 'float',
@@ -199,6 +201,7 @@ const LSTM_INPUTS = ['x', 'kernel', 'recurrentKernel', 'bias', 'initial', 'initi
 export const lstm: ListOp<typeof LSTM_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'lstm',
+  attributes: ['goBackwards'],
   heavy: true,
   inputs: LSTM_INPUTS,
   promotion: 'float',
@@ -243,6 +246,7 @@ const LSTM_GRAD_INPUTS = [
 export const lstmGrad: ListOp<typeof LSTM_GRAD_INPUTS, RecurrentAttrs, never> = {
   kind: 'list',
   name: 'lstmGrad',
+  attributes: ['goBackwards'],
   heavy: true,
   inputs: LSTM_GRAD_INPUTS,
   promotion: 'float',
@@ -294,6 +298,7 @@ export const lstmGrad: ListOp<typeof LSTM_GRAD_INPUTS, RecurrentAttrs, never> = 
 export const gru: ListOp<typeof RNN_INPUTS, GRUAttrs, never> = {
   kind: 'list',
   name: 'gru',
+  attributes: ['resetAfter', 'goBackwards'],
   heavy: true,
   inputs: RNN_INPUTS,
   promotion: 'float',
@@ -336,6 +341,7 @@ const GRU_GRAD_INPUTS = ['gSequence', 'gState', 'sequence', 'gates', 'recurrentK
 export const gruGrad: ListOp<typeof GRU_GRAD_INPUTS, GRUAttrs, never> = {
   kind: 'list',
   name: 'gruGrad',
+  attributes: ['resetAfter', 'goBackwards'],
   heavy: true,
   inputs: GRU_GRAD_INPUTS,
   promotion: 'float',

@@ -34,7 +34,7 @@ function reduction<A extends ReduceAttrs = ReduceAttrs>(
   name: string,
   promotion: Promotion,
   element: (fold: Fold, count: number, attrs: A) => number,
-  options: { result?: DType; nonEmpty?: boolean } = {},
+  options: { result?: DType; nonEmpty?: boolean; attributes?: readonly string[] } = {},
 ): ReduceOp<A> {
   return {
     kind: 'kernel',
@@ -42,6 +42,7 @@ function reduction<A extends ReduceAttrs = ReduceAttrs>(
     inputs: ['x'],
     promotion,
     lead: 'axis',
+    attributes: ['keepDims', ...(options.attributes ?? [])],
     infer: ([x], { axis, keepDims = false }) => {
       const axes = normalizeAxes(name, axis, x.shape.length);
       const shape = reducedShape(x.shape, axes, keepDims);
@@ -102,12 +103,17 @@ export interface NormAttrs extends ReduceAttrs {
 }
 
 /** A vector norm over the axes. @example ops.norm([3, 4]); // 5 */
-export const norm = reduction<NormAttrs>('norm', 'float', (fold, _count, { ord = 'euclidean' }) => {
-  if (ord === 'euclidean') return Math.sqrt(fold(k.sumSquares, 0, 0));
-  if (ord === 1) return fold(k.sumAbs, 0, 0);
-  if (ord === 'inf') return fold(k.maxAbs, 0, 0);
-  throw new ValueError(`norm: ord must be 'euclidean', 1 or 'inf'; got ${String(ord)}.`);
-});
+export const norm = reduction<NormAttrs>(
+  'norm',
+  'float',
+  (fold, _count, { ord = 'euclidean' }) => {
+    if (ord === 'euclidean') return Math.sqrt(fold(k.sumSquares, 0, 0));
+    if (ord === 1) return fold(k.sumAbs, 0, 0);
+    if (ord === 'inf') return fold(k.maxAbs, 0, 0);
+    throw new ValueError(`norm: ord must be 'euclidean', 1 or 'inf'; got ${String(ord)}.`);
+  },
+  { attributes: ['ord'] },
+);
 
 /** One axis, or null (the default) for the position in the flattened tensor. */
 export interface ArgAttrs {
@@ -124,6 +130,7 @@ function argReduction(name: string, kernel: ArgKernel): KernelOp<readonly ['x'],
     inputs: ['x'],
     promotion: 'same',
     lead: 'axis',
+    attributes: ['keepDims'],
     infer: ([x], { axis, keepDims = false }) => {
       const shape = reducedShape(x.shape, axesOf(axis, x.shape.length), keepDims);
       if (sizeOf(x.shape) === 0 && sizeOf(shape) > 0) {
@@ -205,6 +212,7 @@ function scan(name: string, kernel: LaneKernel): KernelOp<readonly ['x'], ScanAt
     inputs: ['x'],
     promotion: 'number',
     lead: 'axis',
+    attributes: ['exclusive', 'reverse'],
     infer: ([x], { axis = -1 }) => {
       normalizeAxis(name, axis, x.shape.length);
       return x;
@@ -270,6 +278,7 @@ export const softmaxCrossEntropy: KernelOp<readonly ['logits', 'labels'], NoAttr
 export const argsort: KernelOp<readonly ['x'], { axis?: number; descending?: boolean }, 'axis'> = {
   kind: 'kernel',
   name: 'argsort',
+  attributes: ['descending'],
   inputs: ['x'],
   promotion: 'same',
   lead: 'axis',
