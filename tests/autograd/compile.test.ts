@@ -66,16 +66,25 @@ describe('results', () => {
 
   test('are Variables and nothing else', () => {
     const wrong: [unknown, string][] = [
-      [3, 'number instead'],
+      [3, 'a number instead'],
       [[variable(1), [variable(2)]], 'a list among its results'],
-      [{ a: variable(1), b: x }, 'object among its results'],
+      [{ a: variable(1), b: x }, 'a Tensor among its results'],
       [undefined, 'undefined instead'],
     ];
     for (const [result, text] of wrong) {
       expect(messageOf(ValueError, () => compile(() => result as Variable)())).toBe(
-        `compile: a step returns a Variable, a list of them, or an object of them; got ${text}.`,
+        `compile: a step returns a Variable, a list of them, or an object of them; got ${text}.` +
+          (result === undefined ? ' Is there a return missing?' : ''),
       );
     }
+  });
+
+  test('do not come later', () => {
+    const step: unknown = (a: Variable) => Promise.resolve(a.mul(2));
+    const async = compile(step as () => Variable);
+    expect(messageOf(ValueError, () => async(x))).toBe(
+      'compile: a step cannot be async; get what it needs before, and give it as an input.',
+    );
   });
 
   test('have no history', () => {
@@ -286,5 +295,47 @@ describe('the kernels', () => {
     expect(step.profile([1, 1])).toEqual([]);
     setBackend('wasm');
     expect(step([1, 1]).toArray()).toEqual([4, 5]);
+  });
+});
+
+test('what is no function is an error at once', () => {
+  const model: unknown = { name: 'model' };
+  expect(messageOf(ValueError, () => compile(model as () => Variable))).toBe(
+    'compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got an Object.',
+  );
+});
+
+describe.each(['auto', 'js'] as const)('backward in a step, kernels: %s', (backend) => {
+  const training = (w: Variable): ((x: number[]) => Variable) => {
+    const sgd = new SGD({ learningRate: 0.1 });
+    return compile((a) => {
+      const loss = a.mul(w).square().sum();
+      loss.backward();
+      if (w.grad !== null) sgd.applyGradients([[w, w.grad]]);
+      return loss;
+    });
+  };
+
+  test('begins anew in every call, and adds nothing up', () => {
+    setBackend(backend);
+    const w = variable([1, 2]);
+    const step = training(w);
+    // w ← w − 0.1·2w = 0.8·w, so each loss is 0.64 of the one before.
+    const losses = [1, 2, 3].map(() => step([1, 1]).item());
+    expect(losses[0]).toBeCloseTo(5, 5);
+    expect(losses[1]).toBeCloseTo(3.2, 5);
+    expect(losses[2]).toBeCloseTo(2.048, 5);
+  });
+
+  test('leaves grad as it was, for a backward outside to add to', () => {
+    setBackend(backend);
+    const w = variable([1, 2]);
+    w.mul(3).sum().backward();
+    const step = training(w);
+    step([1, 1]);
+    step([1, 1]);
+    expect(w.grad?.toArray()).toEqual([3, 3]);
+    w.mul(2).sum().backward();
+    expect(w.grad?.toArray()).toEqual([5, 5]);
   });
 });

@@ -479,3 +479,44 @@ describe('customGradient', () => {
     );
   });
 });
+
+describe('functions that cannot be differentiated', () => {
+  const loosely = (f: unknown): unknown => grad(f as () => Variable)(1);
+
+  test('because they are none', () => {
+    expect(() => loosely(3)).toThrow(
+      new GradientError(
+        'a function of Variables is differentiated, as in grad((x) => x.square().sum()); got a number.',
+      ),
+    );
+    expect(() => Reflect.apply(vjp, null, [variable(1), 1]) as unknown).toThrow(
+      /got a Variable\.$/,
+    );
+  });
+
+  test('because they return no Variable', () => {
+    const message = 'the function to be differentiated must return a Variable; got ';
+    expect(() => loosely(() => undefined)).toThrow(
+      new GradientError(`${message}undefined. Is there a return missing?`),
+    );
+    expect(() => loosely((x: Variable) => [x])).toThrow(new GradientError(`${message}a list.`));
+    expect(() => loosely((x: Variable) => x.value)).toThrow(
+      new GradientError(`${message}a Tensor.`),
+    );
+  });
+});
+
+test('gradients takes lists', () => {
+  const w = variable(2);
+  const loosely = (...args: unknown[]): unknown => Reflect.apply(gradients, null, args);
+  const message = 'are a list of Variables, as in gradients([loss], [w]); got ';
+  expect(() => loosely(w.square(), [w])).toThrow(
+    new GradientError(`gradients: results ${message}a Variable.`),
+  );
+  expect(() => loosely([w.square()], w)).toThrow(
+    new GradientError(`gradients: inputs ${message}a Variable.`),
+  );
+  expect(() => loosely([w.square()], [w.value])).toThrow(
+    new GradientError(`gradients: inputs ${message}a Tensor in the list.`),
+  );
+});

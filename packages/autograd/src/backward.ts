@@ -2,7 +2,7 @@
  * Reverse mode: from results back to what they depend on, each node once.
  */
 import { formatShape, ones, sameShape, type TensorType } from '@tapegrad/tensor';
-import { GradientError } from './errors.js';
+import { GradientError, kindOf } from './errors.js';
 import { GraphNode, type Edge } from './node.js';
 import { Variable, toVariable, withRecording, type VariableLike } from './variable.js';
 import { isBroadcastOf, sumTo, zeroOf } from './vjp-helpers.js';
@@ -143,6 +143,25 @@ function walk(
   return collected;
 }
 
+/** In a compiled step: what the leaves that backward has come to had as `grad` before. */
+let borrowed: Map<Variable, Variable | null> | null = null;
+
+/**
+ * Runs a step that is compiled. `grad` is no op, so a replay cannot add to it: in the step it begins as null, and afterwards it
+ * is again what it was, on any kernels.
+ */
+export function withOwnGrads<T>(step: () => T): T {
+  const outer = borrowed;
+  const own = new Map<Variable, Variable | null>();
+  borrowed = own;
+  try {
+    return step();
+  } finally {
+    borrowed = outer;
+    for (const [leaf, grad] of own) leaf.grad = grad;
+  }
+}
+
 /** See `Variable.backward`. */
 export function backward(
   result: Variable,
@@ -154,6 +173,10 @@ export function backward(
   const { leaves } = walk([result], [own], null, options);
   withRecording(options.createGraph ?? false, () => {
     for (const [leaf, g] of leaves) {
+      if (borrowed?.has(leaf) === false) {
+        borrowed.set(leaf, leaf.grad);
+        leaf.grad = null;
+      }
       const given = g.value.storage === own?.value.storage;
       if (leaf.grad !== null) leaf.grad = leaf.grad.add(g);
       else leaf.grad = given ? g.copy() : g;
@@ -166,7 +189,7 @@ export function backward(
  * that the results do not depend on has a gradient of zeros.
  *
  * @param cotangents the weight of each result's elements; may be left out for scalars
- * @throws GradientError as `Variable.backward` does
+ * @throws GradientError as `Variable.backward` does, and for what are no lists of Variables
  * @example
  * const x = variable(3);
  * gradients([x.square()], [x])[0].item(); // 6
@@ -177,6 +200,19 @@ export function gradients(
   cotangents: readonly (VariableLike | undefined)[] = [],
   options: BackwardOptions = {},
 ): Variable[] {
+  checkVariables('results', results);
+  checkVariables('inputs', inputs);
   const collected = walk(results, cotangents, inputs, options);
   return inputs.map((x) => collected.get(placeOf(x)) ?? zeroOf(x));
+}
+
+function checkVariables(what: string, list: readonly Variable[]): void {
+  const given: unknown = list;
+  const isList = Array.isArray(given);
+  const wrong: unknown = isList ? given.find((x) => !(x instanceof Variable)) : given;
+  if (isList && given.every((x) => x instanceof Variable)) return;
+  throw new GradientError(
+    `gradients: ${what} are a list of Variables, as in gradients([loss], [w]); got ` +
+      `${kindOf(wrong)}${isList ? ' in the list' : ''}.`,
+  );
 }

@@ -2,6 +2,8 @@
  * Steps of one's own as programs.
  */
 import { CompiledStep, ValueError, typesKey, type ProfileRow, type Tensor } from '@tapegrad/tensor';
+import { withOwnGrads } from './backward.js';
+import { kindOf } from './errors.js';
 import { isDifferentiated } from './transforms.js';
 import { Variable, toVariable, type VariableLike } from './variable.js';
 
@@ -24,11 +26,13 @@ export interface CompiledFunction<R extends StepResult> {
  * function that is differentiated (`grad`, `vjp`, …) the step is run op by op, so that gradients pass through it.
  *
  * The step may use ops alone: reading a value (`item`, `toArray`) inside of it is an error, `if` is decided once, when it is
- * recorded, and captured numbers stay what they were then. Tensors that it makes of numbers alone, such as `zeros([2])`, are made
- * once: one that it changes in place keeps what the last run has left in it. Inputs may change their shapes: then another program
- * is recorded.
+ * recorded, and captured numbers stay what they were then (so does `Math.random()`: draw from a Generator), as do the typed arrays
+ * that captured tensors were made from. Tensors that it makes of numbers alone, such as `zeros([2])`, are made once: one that it
+ * changes in place keeps what the last run has left in it. What `backward` leaves in `grad` is there for the step alone;
+ * `gradients` gives them directly. Inputs may change their shapes: then another program is recorded.
  *
  * @param step from Variables to a Variable, a list of them, or an object of them
+ * @throws ValueError for what is no function
  * @throws RecordingError (when it is called) if the step reads a value
  * @throws ValueError (when it is called) if the step returns anything else
  * @example
@@ -39,13 +43,18 @@ export interface CompiledFunction<R extends StepResult> {
 export function compile<R extends StepResult>(
   step: (...inputs: Variable[]) => R,
 ): CompiledFunction<R> {
+  if (typeof step !== 'function') {
+    throw new ValueError(
+      `compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got ${kindOf(step)}.`,
+    );
+  }
   /**
    * How to put the results together again, by the types of the inputs: a step may give a list for some shapes and a single value
    * for others. Known once the step has been recorded or run.
    */
   const forms = new Map<string, (outputs: readonly Variable[]) => StepResult>();
   const compiled = new CompiledStep((inputs) => {
-    const result = step(...inputs.map((x) => new Variable(x)));
+    const result = withOwnGrads(() => step(...inputs.map((x) => new Variable(x))));
     const { values, assemble } = partsOf(result);
     forms.set(typesKey(inputs), assemble);
     return values.map((x) => x.value);
@@ -53,7 +62,7 @@ export function compile<R extends StepResult>(
   const tensors = (inputs: readonly VariableLike[]): Tensor[] =>
     inputs.map((x) => toVariable(x).value);
   const call = (...inputs: readonly VariableLike[]): R => {
-    if (isDifferentiated()) return step(...inputs.map((x) => toVariable(x)));
+    if (isDifferentiated()) return withOwnGrads(() => step(...inputs.map((x) => toVariable(x))));
     const values = tensors(inputs);
     const outputs = compiled.run(values).map((x) => new Variable(x));
     const assemble = forms.get(typesKey(values));
@@ -79,11 +88,18 @@ function partsOf(result: StepResult): {
   if (result instanceof Variable) return { values: [result], assemble: ([output]) => output };
   const values: readonly unknown[] =
     typeof result === 'object' && result !== null ? Object.values(result) : [result];
+  // A promise has no values of its own, and would pass for an empty object.
+  if (result instanceof Promise) {
+    throw new ValueError(
+      'compile: a step cannot be async; get what it needs before, and give it as an input.',
+    );
+  }
   for (const value of values) {
     if (value instanceof Variable) continue;
     throw new ValueError(
       `compile: a step returns a Variable, a list of them, or an object of them; got ` +
-        `${Array.isArray(value) ? 'a list' : typeof value} ${values.length > 1 ? 'among its results' : 'instead'}.`,
+        `${kindOf(value)} ${values.length > 1 ? 'among its results' : 'instead'}.` +
+        (value === undefined ? ' Is there a return missing?' : ''),
     );
   }
   if (Array.isArray(result)) return { values: result, assemble: (outputs) => [...outputs] };

@@ -3,7 +3,7 @@
  */
 import { ShapeError, eye, formatShape } from '@tapegrad/tensor';
 import { gradients, nodesBelow, type BackwardOptions } from './backward.js';
-import { GradientError } from './errors.js';
+import { GradientError, kindOf } from './errors.js';
 import { GraphNode } from './node.js';
 import { edgeTo, ops } from './ops.js';
 import { Variable, isRecording, toVariable, withRecording, type VariableLike } from './variable.js';
@@ -51,6 +51,14 @@ function observe(
   return { inputs, value, nested: outer && (inside || reachesOutside(value, inputs)) };
 }
 
+/** Throws at once for what could only fail when it is called. */
+function checkFunction(f: unknown): void {
+  if (typeof f === 'function') return;
+  throw new GradientError(
+    `a function of Variables is differentiated, as in grad((x) => x.square().sum()); got ${kindOf(f)}.`,
+  );
+}
+
 /** How many functions are being run to be differentiated, one inside the other. */
 let running = 0;
 
@@ -62,7 +70,12 @@ export function isDifferentiated(): boolean {
 function run(f: Differentiable, inputs: readonly Variable[]): Variable {
   running++;
   try {
-    return withRecording(true, () => f(...inputs));
+    const value: unknown = withRecording(true, () => f(...inputs));
+    if (value instanceof Variable) return value;
+    throw new GradientError(
+      `the function to be differentiated must return a Variable; got ${kindOf(value)}.` +
+        (value === undefined ? ' Is there a return missing?' : ''),
+    );
   } finally {
     running--;
   }
@@ -136,6 +149,7 @@ export function valueAndGrad(
   f: Differentiable,
   weights?: readonly Variable[],
 ): (...inputs: VariableLike[]) => [Variable, Variable[]] {
+  checkFunction(f);
   return (...args) => {
     const { inputs, value, nested } = weights ? observe(f, args, weights) : trace(f, args);
     requireScalar('valueAndGrad', value);
@@ -178,6 +192,7 @@ export function vjp(
   f: Differentiable,
   ...args: VariableLike[]
 ): [Variable, (cotangent: VariableLike) => Variable[]] {
+  checkFunction(f);
   const { inputs, value, nested } = trace(f, args);
   return [
     nested ? value : value.detach(),
