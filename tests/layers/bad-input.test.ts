@@ -8,18 +8,22 @@ import {
   Conv2DTranspose,
   Dense,
   DepthwiseConv2D,
+  FileError,
   GRU,
   GlobalMaxPooling2D,
   Input,
   LSTM,
+  Layer,
   MaxPooling2D,
   Model,
   SeparableConv2D,
   Sequential,
   UnknownNameError,
   UpSampling2D,
+  loadModel,
   type SymbolicTensor,
 } from '@tapegrad/layers';
+import type { Variable } from '@tapegrad/autograd';
 import { ShapeError, ValueError, zeros } from '@tapegrad/tensor';
 import { messageOf, thrownBy } from '../support/errors.js';
 
@@ -195,4 +199,126 @@ test('saved weights of another shape', () => {
 test('an option of an unknown name is an error too', () => {
   const make = (): unknown => new UpSampling2D(2, { name, interpolation: 'cubic' as 'nearest' });
   expect(thrownBy(make)).toBeInstanceOf(UnknownNameError);
+});
+
+/** What JavaScript lets pass, and the types would not. */
+const loosely = (f: (...args: never[]) => unknown, ...args: unknown[]): unknown =>
+  Reflect.apply(f, null, args);
+const made = (Class: abstract new (...args: never[]) => unknown, ...args: unknown[]): unknown =>
+  Reflect.construct(Class, args);
+
+describe('functions of users that return something else than a Variable', () => {
+  class Doubled extends Layer {
+    constructor(private readonly f: (x: Variable) => unknown) {
+      super({ name: 'doubled', inputShape: [2] });
+    }
+    override call(x: Variable): Variable {
+      return this.f(x) as Variable;
+    }
+  }
+
+  test.each<[string, (x: Variable) => unknown, string]>([
+    ['nothing', () => undefined, 'undefined. Is there a return missing?'],
+    ['a tensor', (x) => x.value, 'a Tensor.'],
+    ['numbers', () => [[1, 2]], '[[1, 2]].'],
+  ])('a layer: %s', (_, f, got) => {
+    const message = `doubled: call must return a Variable; got ${got}`;
+    expect(messageOf(ValueError, () => new Doubled(f).apply([[1, 2]]))).toBe(message);
+    expect(messageOf(ValueError, () => new Sequential([new Doubled(f)]))).toBe(message);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['nothing', undefined, 'undefined. Is there a return missing?'],
+    ['a number', 5, '5.'],
+  ])('a loss: %s', (_, value, got) => {
+    const model = new Sequential([new Dense(1, { inputShape: [2] })]);
+    model.compile({ optimizer: 'sgd', loss: () => value as Variable });
+    expect(messageOf(ValueError, () => model.trainOnBatch([[1, 2]], [[1]]))).toMatch(
+      new RegExp(
+        `: a loss must return a Variable, computed by ops; got ${got.replace('?', '\\?')}$`,
+      ),
+    );
+  });
+});
+
+describe('lists and objects that are none', () => {
+  test.each<[string, () => unknown, string]>([
+    [
+      'layers',
+      () => made(Sequential, new Dense(2), { name: 's' }),
+      's: takes a list of layers, as in new Sequential([new Dense(10)]); got a Dense.',
+    ],
+    [
+      'weights',
+      () => loosely(Dense.prototype.setWeights.bind(new Dense(2, { name: 'd' }))),
+      'd: setWeights takes a list of tensors, as getWeights gives; got undefined.',
+    ],
+    [
+      'a window',
+      () => made(Conv2D, 3, undefined, { name: 'c' }),
+      'c: kernelSize must be a whole number, or 2 of them, of 1 or more; got undefined.',
+    ],
+    [
+      'a window in quotes',
+      () => made(MaxPooling2D, '2', { name: 'p' }),
+      "p: poolSize must be a whole number, or 2 of them, of 1 or more; got the string '2'.",
+    ],
+    [
+      'an input without options',
+      () => loosely(Input),
+      'Input: options are an object, as in { shape: … }; got undefined.',
+    ],
+    [
+      'an input as in other libraries',
+      () => loosely(Input, [784]),
+      'Input: options are an object, as in { shape: … }; got [784].',
+    ],
+    [
+      "an input's shape",
+      () => loosely(Input, { shape: 784 }),
+      'Input: shape is a list of whole sizes, such as [784] (without the batch); got 784.',
+    ],
+    [
+      'a model',
+      () => made(Model),
+      'Model: options are an object, as in { inputs: … }; got undefined.',
+    ],
+  ])('%s', (_, call, message) => {
+    expect(messageOf(ValueError, call)).toBe(message);
+  });
+
+  test('misspelt options of inputs and models', () => {
+    const x = Input({ shape: [2] });
+    expect(messageOf(UnknownNameError, () => loosely(Input, { shap: [2] }))).toMatch(
+      /^Unknown option of Input 'shap'. Did you mean 'shape'\?/,
+    );
+    expect(messageOf(UnknownNameError, () => made(Model, { input: x, outputs: x }))).toMatch(
+      /^Unknown option of Model 'input'. Did you mean 'inputs'\?/,
+    );
+  });
+
+  test('callbacks', async () => {
+    const model = new Sequential([new Dense(1, { inputShape: [1] })], { name: 'm' });
+    model.compile({ optimizer: 'sgd', loss: 'mse' });
+    const callbacks: unknown = { onEpochEnd: () => 0 };
+    const run = model.fit([[1]], [[1]], { callbacks: callbacks as [] });
+    await expect(run).rejects.toThrow(
+      new ValueError('m.fit: callbacks are a list; got an object. Put it in brackets.'),
+    );
+  });
+
+  test('paths', async () => {
+    const model = new Sequential([new Dense(1, { inputShape: [1] })]);
+    const message = "the path of a file is needed, such as 'model.safetensors'; got undefined.";
+    await expect(loosely(model.save.bind(model))).rejects.toThrow(new FileError(message));
+    await expect(loosely(loadModel)).rejects.toThrow(new FileError(message));
+  });
+});
+
+test('one sample without an axis for the batch', () => {
+  const model = new Sequential([new Dense(3, { name: 'd', inputShape: [2] })]);
+  expect(messageOf(ShapeError, () => model.predict([1, 2]))).toBe(
+    'd: was built for inputs [batch, …, 2]; got [2]. Samples lie along the first axis: [[1, 2]] is one of two features, and ' +
+      'x.reshape([-1, 1]) makes samples of one.',
+  );
 });

@@ -35,6 +35,18 @@ export function checkRange(
   return n;
 }
 
+/** Throws a ValueError unless it is a list of sizes, null for those that are not known. */
+export function checkSizes(owner: string, option: string, shape: unknown, example: string): void {
+  const fits =
+    Array.isArray(shape) &&
+    shape.every((size: unknown) => size === null || (Number.isInteger(size) && Number(size) >= 0));
+  if (!fits) {
+    throw new ValueError(
+      `${owner}: ${option} is a list of whole sizes, such as ${example}; got ${shown(shape)}.`,
+    );
+  }
+}
+
 /** The share of elements that a layer drops. @throws ValueError unless 0 ≤ rate < 1 */
 export function checkRate(layer: string, rate: number): number {
   if (!Number.isFinite(rate) || rate < 0 || rate >= 1) {

@@ -96,7 +96,10 @@ export class Dense extends Layer {
     if (x.rank < 2 || x.shape[x.rank - 1] !== kernel.shape[0]) {
       throw new ShapeError(
         `${this.name}: was built for inputs [batch, …, ${kernel.shape[0]}]; got ${formatShape(x.shape)}.` +
-          (x.rank > 2 ? ' A Flatten before it makes one axis of all but the batch.' : ''),
+          (x.rank > 2 ? ' A Flatten before it makes one axis of all but the batch.' : '') +
+          (x.rank < 2
+            ? ' Samples lie along the first axis: [[1, 2]] is one of two features, and x.reshape([-1, 1]) makes samples of one.'
+            : ''),
       );
     }
     const product = ops.matmul(x, kernel);

@@ -6,6 +6,7 @@ import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import type { BatchShape, CallContext, Layer } from './layer.js';
 import type { ModelFlow, FlowStep } from './flow.js';
+import { checkOptions } from './registry.js';
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 import { SymbolicTensor, type LayerUse } from './symbolic.js';
@@ -100,7 +101,9 @@ export class Model extends BaseModel {
   private readonly results: readonly number[];
   private readonly slots: number;
 
-  constructor({ inputs, outputs, name }: ModelOptions) {
+  constructor(options: ModelOptions) {
+    checkOptions('Model', options, ['inputs', 'outputs', 'name']);
+    const { inputs, outputs, name } = options;
     super({ name });
     this.inputs = listOf(`${this.name}: inputs`, inputs);
     this.outputs = listOf(`${this.name}: outputs`, outputs);

@@ -17,6 +17,7 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autograd';
+import { checkSizes } from './checks.js';
 import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
@@ -94,18 +95,6 @@ const COMMON_OPTIONS = Object.keys({
   inputShape: true,
   batchInputShape: true,
 } satisfies Record<keyof LayerOptions, true>);
-
-/** Throws a ValueError unless it is a list of sizes, null for those that are not known. */
-function checkSizes(layer: string, option: string, shape: unknown, example: string): void {
-  const fits =
-    Array.isArray(shape) &&
-    shape.every((size: unknown) => size === null || (Number.isInteger(size) && Number(size) >= 0));
-  if (!fits) {
-    throw new ValueError(
-      `${layer}: ${option} is a list of whole sizes, such as ${example}; got ${shown(shape)}.`,
-    );
-  }
-}
 
 const counts = new Map<string, number>();
 
@@ -214,7 +203,7 @@ export abstract class Layer {
           ),
         ),
     );
-    const outputs = noGrad(() => this.callAll(samples, { training: false }));
+    const outputs = noGrad(() => this.called(samples, { training: false }));
     return outputs.map(({ shape }) => shape.map((n, i) => (i === 0 ? inputShapes[0][0] : n)));
   }
 
@@ -266,10 +255,23 @@ export abstract class Layer {
 
   /** The layer's function on a layer that is built, and what becomes of the masks. */
   run(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
-    const outputs = this.callAll(inputs, context);
+    const outputs = this.called(inputs, context);
     const mask = this.supportsMasking && inputs.length > 0 ? maskOf(inputs[0]) : null;
     if (mask !== null) for (const y of outputs) if (maskOf(y) === null) setMask(y, mask);
     return outputs;
+  }
+
+  /** What the layer's function returns, if that is what it should. */
+  private called(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
+    const outputs: readonly unknown[] = this.callAll(inputs, context);
+    for (const y of Array.isArray(outputs) ? outputs : [outputs]) {
+      if (y instanceof Variable) continue;
+      throw new ValueError(
+        `${this.name}: call must return a Variable; got ${shown(y)}.` +
+          (y === undefined ? ' Is there a return missing?' : ''),
+      );
+    }
+    return outputs as readonly Variable[];
   }
 
   /** Whether a mask of the input holds for the output as well. */
@@ -343,10 +345,16 @@ export abstract class Layer {
   /**
    * Sets the weights; either all of them or, after an error, none.
    *
-   * @throws ShapeError when there are too many, too few, or one has another shape
+   * @throws ShapeError when there are too many, too few, or one has another shape; ValueError for what is no list
    */
   setWeights(values: readonly TensorLike[]): void {
     const weights = this.weights;
+    const given: unknown = values;
+    if (!Array.isArray(given)) {
+      throw new ValueError(
+        `${this.name}: setWeights takes a list of tensors, as getWeights gives; got ${shown(given)}.`,
+      );
+    }
     if (values.length !== weights.length) {
       throw new ShapeError(
         `${this.name}: setWeights needs ${weights.length} tensors (${describeWeights(weights)}); got ${values.length}.` +

@@ -11,7 +11,7 @@ import {
 } from '@tapegrad/tensor';
 import { Variable, ops, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { logitsOf } from './activations.js';
-import { checkOptions, lookup } from './registry.js';
+import { checkOptions, lookup, shown } from './registry.js';
 import { made } from './saving/recipes.js';
 import { checkLabels, inShape, labelShape, matched } from './targets.js';
 
@@ -36,7 +36,7 @@ export type LossFunction = (yTrue: Variable, yPred: Variable) => Variable;
  * do not change what the sum is divided by).
  *
  * @param sampleWeight [batch], or the shape of the losses
- * @throws ShapeError when the weights do not fit
+ * @throws ShapeError when the weights do not fit; ValueError when the loss returns anything but a Variable
  * @example losses.meanLoss(losses.meanSquaredError(), variable([[1], [3]]), variable([[0], [0]])); // 5
  */
 export function meanLoss(
@@ -45,7 +45,14 @@ export function meanLoss(
   yPred: Variable,
   sampleWeight?: VariableLike,
 ): Variable {
-  const values = loss.perSample(yTrue, yPred);
+  const returned: unknown = loss.perSample(yTrue, yPred);
+  if (!(returned instanceof Variable)) {
+    throw new ValueError(
+      `${loss.name}: a loss must return a Variable, computed by ops; got ${shown(returned)}.` +
+        (returned === undefined ? ' Is there a return missing?' : ''),
+    );
+  }
+  const values = returned;
   if (sampleWeight === undefined) return values.mean();
   const weight = toVariable(sampleWeight);
   const fits = weight.shape.every((n, i) => n === values.shape[i]);

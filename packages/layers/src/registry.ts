@@ -31,7 +31,8 @@ export function shown(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || value === null) return String(value);
-  return 'an object';
+  const made = 'constructor' in value ? value.constructor.name : 'Object';
+  return made === 'Object' ? 'an object' : `${/^[aeiou]/i.test(made) ? 'an' : 'a'} ${made}`;
 }
 
 /**

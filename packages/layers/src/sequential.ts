@@ -6,6 +6,7 @@ import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import { Layer, type BatchShape, type CallContext } from './layer.js';
 import type { ModelFlow } from './flow.js';
+import { shown } from './registry.js';
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 
@@ -21,9 +22,15 @@ export class Sequential extends BaseModel {
   private readonly stack: Layer[] = [];
   private builtInputShape: BatchShape | null = null;
 
-  /** @throws ValueError when two layers have the same name */
+  /** @throws ValueError when two layers have the same name, or for what is no list of layers */
   constructor(layers: readonly Layer[] = [], options: { name?: string } = {}) {
     super(options);
+    const given: unknown = layers;
+    if (!Array.isArray(given)) {
+      throw new ValueError(
+        `${this.name}: takes a list of layers, as in new Sequential([new Dense(10)]); got ${shown(given)}.`,
+      );
+    }
     for (const layer of layers) this.add(layer);
   }
 

@@ -2,7 +2,9 @@
  * Symbolic tensors: a shape and where it comes from, without values. Layers applied to them make a plan of a model.
  */
 import { ShapeError, formatShape, type DType } from '@tapegrad/tensor';
+import { checkSizes } from './checks.js';
 import type { BatchShape, Layer } from './layer.js';
+import { checkOptions } from './registry.js';
 
 /** One use of a layer in a plan. A layer used twice has two, with the same weights. */
 export interface LayerUse {
@@ -44,19 +46,18 @@ let inputs = 0;
 /**
  * An input of a functional model.
  *
- * @throws ShapeError unless exactly one of shape and batchShape is given
+ * @throws ShapeError unless exactly one of shape and batchShape is given; UnknownNameError for other options
  * @example
  * Input({ shape: [784] }).shape; // [null, 784]
  */
-export function Input({
-  shape,
-  batchShape,
-  dtype = 'float32',
-  name,
-}: InputOptions): SymbolicTensor {
+export function Input(options: InputOptions): SymbolicTensor {
+  checkOptions('Input', options, ['shape', 'batchShape', 'dtype', 'name']);
+  const { shape, batchShape, dtype = 'float32', name } = options;
   if ((shape === undefined) === (batchShape === undefined)) {
     throw new ShapeError('Input: give either shape, of one sample, or batchShape, of a batch.');
   }
+  if (shape !== undefined) checkSizes('Input', 'shape', shape, '[784] (without the batch)');
+  if (batchShape !== undefined) checkSizes('Input', 'batchShape', batchShape, '[null, 784]');
   const automatic = inputs++ === 0 ? 'input' : `input_${inputs - 1}`;
   return new SymbolicTensor(batchShape ?? [null, ...(shape ?? [])], dtype, name ?? automatic);
 }

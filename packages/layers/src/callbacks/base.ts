@@ -3,6 +3,7 @@
  */
 import { ValueError, formatChoices } from '@tapegrad/tensor';
 import type { BaseModel } from '../base-model.js';
+import { shown } from '../registry.js';
 
 /** Loss and metrics by name; those of the validation data begin with `val`, as in `valLoss`. */
 export type Logs = Readonly<Record<string, number>>;
@@ -64,8 +65,12 @@ const methods = [
   'onBatchEnd',
 ] satisfies (keyof Callback)[];
 
-/** @throws ValueError for what would never be called: something without any method of a callback */
+/** @throws ValueError for what would never be called: something without any method of a callback, or no list */
 export function checkCallbacks(who: string, callbacks: readonly CallbackLike[]): void {
+  const given: unknown = callbacks;
+  if (!Array.isArray(given)) {
+    throw new ValueError(`${who}: callbacks are a list; got ${shown(given)}. Put it in brackets.`);
+  }
   callbacks.forEach((callback, i) => {
     if (methods.some((method) => typeof callback[method] === 'function')) return;
     throw new ValueError(

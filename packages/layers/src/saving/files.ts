@@ -4,9 +4,15 @@
 import type { BaseModel } from '../base-model.js';
 import { FileError } from '../errors.js';
 import { nodeFiles, type NodeFiles } from '../platform.js';
+import { shown } from '../registry.js';
 import { decodeModel, type LoadOptions } from './read.js';
 
 async function needFiles(what: string): Promise<NodeFiles> {
+  if (typeof what !== 'string') {
+    throw new FileError(
+      `the path of a file is needed, such as 'model.safetensors'; got ${shown(what)}.`,
+    );
+  }
   const node = await nodeFiles();
   if (node !== null) return node;
   throw new FileError(
