@@ -143,3 +143,14 @@ test('a block is free again when its owner has been collected', async () => {
   expect(heap.allocate(256).address).toBe(stays.address + 128);
   expect(kept.name).toBe('kept');
 });
+
+test('owners that nobody holds do not fill the memory, though they are small themselves', async () => {
+  const { heap } = heapOf({ maximum: 16384 });
+  const bytes = 20 * 2 ** 20;
+  // Twice as much as there is.
+  for (let i = 0; i < 100; i++) {
+    heap.allocateFor({}, bytes);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  expect(heap.usedBytes).toBeLessThan(50 * bytes);
+});

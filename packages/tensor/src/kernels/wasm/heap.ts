@@ -37,6 +37,7 @@ export class Heap {
   /** From here on nothing has ever been given away. */
   private end: number;
   private readonly finalizer = new FinalizationRegistry<Block>((block) => this.release(block));
+  private readonly counterweights = new WeakMap<object, ArrayBuffer>();
   private readonly grown: (() => void)[] = [];
   private used = 0;
 
@@ -65,6 +66,8 @@ export class Heap {
   allocateFor(owner: object, bytes: number): Block {
     const block = this.allocate(bytes);
     this.finalizer.register(owner, block);
+    const weight = counterweight(block.bytes);
+    if (weight !== null) this.counterweights.set(owner, weight);
     return block;
   }
 
@@ -161,6 +164,26 @@ export class Heap {
         `WebAssembly gives at most ${mebibytes(this.maximumPages * PAGE_BYTES)}. Use a smaller batch or model, or ` +
         `setBackend('js').`,
     );
+  }
+}
+
+/** From this size on a block has a counterweight. */
+const HEAVY_BYTES = 1 << 20;
+
+/**
+ * Memory of this size that is never touched, so that it is none but in the garbage collector's books. It does not see the memory of
+ * WebAssembly: programs that nobody holds any more would fill that while it finds nothing to do. Null for what is small, and where
+ * there are no resizable buffers, whose pages are taken from the system only as they are written to.
+ */
+function counterweight(bytes: number): ArrayBuffer | null {
+  if (bytes < HEAVY_BYTES || !('resizable' in ArrayBuffer.prototype)) return null;
+  const Resizable: new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer =
+    ArrayBuffer;
+  try {
+    return new Resizable(bytes, { maxByteLength: bytes });
+  } catch {
+    // Where addresses are scarce it is not worth an error.
+    return null;
   }
 }
 
