@@ -157,6 +157,7 @@ describe('instructions', () => {
       [f64.promote_f32(f32.demote_f64(f64.const(0.1))), Math.fround(0.1)],
       [select(f32.const(1), f32.const(2), i32.const(0)), 2],
       [memory.size(), 1],
+      [memory.grow(i32.const(0)), 1],
       [i32x4.extract_lane(lanes, 3), -5],
       [f32x4.extract_lane(f32x4.replace_lane(f32x4.const(2), 2, f32.const(9)), 2), 9],
       [f64x2.extract_lane(f64x2.const(-0.1), 1), -0.1],

@@ -1,7 +1,7 @@
 /** Workers of a browser, and workers that end or fail before they are told to. */
 import { Worker } from 'node:worker_threads';
 import { WorkerError, setThreads } from '@tapegrad/tensor';
-import { i32 } from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
+import { i32, memory } from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import type { FunctionBuilder } from '../../packages/tensor/src/kernels/wasm/assembler/assembler.js';
 import { command, kernel, type Kernel } from '../../packages/tensor/src/kernels/wasm/kernel.js';
 import { commandBytes, writeCommands } from '../../packages/tensor/src/kernels/wasm/machine.js';
@@ -53,6 +53,11 @@ const fails = accident('fails', (f) => f.do(i32.store(i32.const(-8), i32.const(1
 const failsEverywhere = kernel('failsEverywhere', { count: 'i32' }, (f) =>
   f.do(i32.store(i32.const(-8), i32.const(1))),
 );
+/** Each part fills four bytes before the end, counted from there. */
+const fillsLast = kernel('fillsLast', { end: 'i32' }, (f, { end }, { part }) => {
+  const place = i32.sub(end, i32.mul(i32.add(part, i32.const(1)), i32.const(4)));
+  f.do(memory.fill(place, i32.const(1), i32.const(4)));
+});
 /** For some seconds: not for ever, as it may be the main thread that has this part. */
 const stays = accident('stays', (f) => {
   const [i, j] = [f.local('i32'), f.local('i32')];
@@ -143,6 +148,26 @@ test('a worker that is ended between steps makes the team smaller', async () => 
   await until('the team is smaller', () => engine.team.size === 2);
   await threadsTogether(engine, 2);
   expect(errorOf(engine, harmless)).toBe(null);
+});
+
+test('all threads know memory that has just grown', async () => {
+  setThreads(2);
+  const engine = testEngine(true);
+  const { heap, exports } = engine.machine;
+  engine.machine.numbersOf([fillsLast]);
+  await threadsTogether(engine, 2);
+  const list = heap.allocate(200);
+  for (let i = 0; i < 100; i++) {
+    heap.memory.grow(1);
+    const end = heap.memory.buffer.byteLength;
+    const { from, to } = writeCommands(
+      engine.machine,
+      [command(fillsLast, { end }, { parallel: true })],
+      list.address,
+    );
+    exports.execute(from, to, 2);
+    expect([...heap.view('int32', end - 8, 2)]).toEqual([0x01010101, 0x01010101]);
+  }
 });
 
 test('a worker that fails in its part is a named error, and one thread goes on', async () => {

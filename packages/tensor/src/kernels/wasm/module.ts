@@ -23,6 +23,8 @@ const CONTROL = {
   /** The present command. Only those who have taken a part of it may look. */
   kernel: 192,
   args: 196,
+  /** The size of the memory, in pages, that it was made for. */
+  pages: 200,
   /** How many parts of it are done. */
   done: 256,
   /** How many workers sleep and must be woken. */
@@ -172,6 +174,11 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
       f.if(i32.ge_u(part, parts), () => f.return());
       const taken = i32.atomic.rmw_cmpxchg(at(CONTROL.claim), claim, i32.add(claim, i32.const(1)));
       f.br_if(again, i32.ne(taken, claim));
+      // An engine tells other threads of memory that has grown. One that starts at this moment may miss it, and would take new
+      // memory for none; growing by nothing lets it look.
+      f.if(i32.lt_u(memory.size(), i32.load(at(CONTROL.pages))), () => {
+        f.do(drop(memory.grow(i32.const(0))));
+      });
       const number = i32.load(at(CONTROL.kernel));
       const args = i32.load(at(CONTROL.args));
       f.do(
@@ -218,6 +225,7 @@ function defineThreads(m: ModuleBuilder): FunctionRef<readonly ['i32', 'i32', 'i
     f.do(
       i32.store(at(CONTROL.kernel), number),
       i32.store(at(CONTROL.args), args),
+      i32.store(at(CONTROL.pages), memory.size()),
       i32.atomic.store(at(CONTROL.done), i32.const(0)),
       call(publish, i32.or(i32.shl(own, i32.const(16)), i32.shl(threads, i32.const(8)))),
       call(takeParts, own),

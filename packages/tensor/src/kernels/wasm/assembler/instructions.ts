@@ -145,6 +145,8 @@ export const f64 = {
 
 export const memory = {
   size: plain('memory.size', [0x3f, 0], [], 'i32'),
+  /** (pages) → how many there were, or -1 */
+  grow: plain('memory.grow', [0x40, 0], ['i32'], 'i32'),
   /** (to, from, bytes) */
   copy: plain('memory.copy', [...opcode(BULK, 10), 0, 0], ['i32', 'i32', 'i32'], 'void'),
   /** (to, byte, bytes) */
