@@ -363,7 +363,7 @@ describe('obtain', () => {
     for (const { stdout } of runs) expect(stdout).toBe('25000 elements\n');
     expect(readdirSync(cacheFolder)).toEqual([file.name]);
     expect(Buffer.compare(readFileSync(join(cacheFolder, file.name)), raw)).toBe(0);
-  });
+  }, 60_000);
 
   test('without a file system a folder is an error and a download works', async () => {
     await expect(obtain(file, { ...offline, folder: '/data' }, null)).rejects.toThrow(
