@@ -17,7 +17,7 @@ import {
   ops,
   valueAndGrad,
   variable,
-  type Variable,
+  Variable,
 } from '@tapegrad/autograd';
 import { SGD } from '@tapegrad/layers';
 import { assertClose } from '../support/close.js';
@@ -190,6 +190,24 @@ describe('a step', () => {
     // With the TypeScript kernels nothing is recorded.
     setBackend('js');
     expect(compile(looks[0])([3]).toArray()).toEqual([9]);
+  });
+
+  test('must not change inputs in place, which are copies: what it captures may be changed', () => {
+    const w = variable([1, 2]);
+    const optimizer = new SGD({ learningRate: 1 });
+    const train = (x: Variable): Variable[] => {
+      optimizer.applyGradients([[x, variable([1, 1])]]);
+      return [];
+    };
+    expect(messageOf(RecordingError, () => compile(train)(w))).toBe(
+      'sgdUpdate: changes an input of a recorded step in place. Steps get copies of their inputs: let the step capture the ' +
+        'tensor, as a variable from outside of it, or return the new value.',
+    );
+    // As a part of another step it is the same; with what is captured it is none.
+    const row = (x: Variable): Variable[] => train(new Variable(x.value.reshape([2])));
+    expect(() => compile(row)([[1, 2]])).toThrow(RecordingError);
+    compile(() => train(w))();
+    expect(w.toArray()).toEqual([0, 1]);
   });
 
   test('that fails while it is recorded fails as it would otherwise, and may be called again', () => {

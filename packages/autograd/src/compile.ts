@@ -33,7 +33,7 @@ export interface CompiledFunction<R extends StepResult> {
  *
  * @param step from Variables to a Variable, a list of them, or an object of them
  * @throws ValueError for what is no function
- * @throws RecordingError (when it is called) if the step reads a value
+ * @throws RecordingError (when it is called) if the step reads a value, or changes an input in place
  * @throws ValueError (when it is called) if the step returns anything else
  * @example
  * const w = variable([1, 2]);

@@ -30,7 +30,7 @@ export class CompiledStep {
   /**
    * Runs the step: as a program, or eagerly on the TypeScript kernels, or as a part of a step that is being recorded.
    *
-   * @throws RecordingError when the step looks at a value; OutOfMemoryError when the heap is full; and whatever it throws
+   * @throws RecordingError when the step looks at a value or changes an input; OutOfMemoryError when the heap is full; and whatever it throws
    */
   run(inputs: readonly Tensor[]): readonly Tensor[] {
     if (isRecordingStep()) return this.step(inputs);

@@ -1,6 +1,7 @@
 /**
  * Recording a step: the function runs once on values that are not there, and every op that it asks for is noted.
  */
+import { RecordingError } from './errors.js';
 import type { Epilogue } from './kernels/wasm/kernel.js';
 import type { TensorType } from './op.js';
 import { pending, withRecorder, type Call } from './run.js';
@@ -60,7 +61,7 @@ export interface Recording {
 /**
  * Notes what `step` does with inputs of these types. Nothing is computed.
  *
- * @throws RecordingError when the step looks at a value
+ * @throws RecordingError when the step looks at a value, or changes an input in place
  */
 export function record(
   types: readonly TensorType[],
@@ -68,14 +69,25 @@ export function record(
 ): Recording {
   const events: RecordedEvent[] = [];
   const inputs = types.map(pending);
+  const given = new Set(inputs.map(({ storage }) => storage));
   const outputs = withRecorder(
     {
-      call: (call) => events.push({ call: { ...call, epilogue: null }, effect: null }),
+      call: (call) => {
+        if (writtenBy(call).some((storage) => given.has(storage))) throw changesInput(call);
+        events.push({ call: { ...call, epilogue: null }, effect: null });
+      },
       effect: (tensors, body) => events.push({ call: null, effect: { tensors, body } }),
     },
     () => step(inputs),
   );
   return { inputs, outputs, events: withoutUnused(events, outputs) };
+}
+
+function changesInput({ spec }: Call): RecordingError {
+  return new RecordingError(
+    `${spec.name}: changes an input of a recorded step in place. Steps get copies of their inputs: let the step capture the ` +
+      `tensor, as a variable from outside of it, or return the new value.`,
+  );
 }
 
 /** Leaves out views, which do nothing, and calls whose results nobody needs. */
