@@ -1,6 +1,6 @@
 /** What gradcheck finds, and what it says. */
 import { inspect } from 'node:util';
-import { Generator, specs, run, tensor, zeros, type Tensor } from '@tapegrad/tensor';
+import { Generator, ValueError, specs, run, tensor, zeros, type Tensor } from '@tapegrad/tensor';
 import {
   GradientError,
   Variable,
@@ -310,5 +310,14 @@ describe('what cannot be checked:', () => {
       'gradcheck: none of the inputs is floating-point; got int32.',
     );
     expect(() => gradcheck(() => new Variable(zeros([])), [])).toThrow('got no inputs.');
+  });
+
+  test('an input that is not in a list', () => {
+    const f = (x: Variable): Variable => x.square();
+    expect(() => Reflect.apply(gradcheck, null, [f, tensor([1, 2])]) as unknown).toThrow(
+      new ValueError(
+        'gradcheck: inputs are a list, one for each argument of the function, as in gradcheck(f, [x]); got a Tensor.',
+      ),
+    );
   });
 });

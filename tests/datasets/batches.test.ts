@@ -1,4 +1,11 @@
-import { batches, toCategorical, trainTestSplit } from '@tapegrad/datasets';
+import {
+  batches,
+  line,
+  mnist,
+  sineWindows,
+  toCategorical,
+  trainTestSplit,
+} from '@tapegrad/datasets';
 import { Generator, setSeed, ShapeError, tensor, ValueError, type Tensor } from '@tapegrad/tensor';
 
 const values = (x: Tensor): number[] => Array.from(x.toTypedArray());
@@ -270,5 +277,46 @@ describe('trainTestSplit', () => {
 
   test('x and y must have the same number of samples', () => {
     expect(() => trainTestSplit(x, tensor([1, 2]))).toThrow(ShapeError);
+  });
+});
+
+describe('options that are not known are refused', () => {
+  const loosely = (f: (...args: never[]) => unknown, ...args: unknown[]): unknown =>
+    Reflect.apply(f, null, args);
+
+  test.each<[string, () => unknown, string]>([
+    [
+      'batches',
+      () => loosely(batches, x, { batch_size: 2 }),
+      "there is no option 'batch_size'; known are 'batchSize', 'shuffle', 'dropLast', 'repeat', 'seed' or 'generator'.",
+    ],
+    [
+      'batches',
+      () => loosely(batches, x, 2),
+      "options are an object with 'batchSize', 'shuffle', 'dropLast', 'repeat', 'seed' or 'generator'; got 2.",
+    ],
+    [
+      'trainTestSplit',
+      () => loosely(trainTestSplit, x, y, { test_size: 2 }),
+      "there is no option 'test_size'; known are 'testSize', 'shuffle', 'seed' or 'generator'.",
+    ],
+    [
+      'line',
+      () => loosely(line, { n: 10 }),
+      "there is no option 'n'; known are 'count', 'slope', 'intercept', 'noise', 'range', 'shuffle', 'seed' or 'generator'.",
+    ],
+    [
+      'sineWindows',
+      () => loosely(sineWindows, { seed: 1 }),
+      "there is no option 'seed'; known are 'batchSize', 'timeSteps', 'start' or 'advance'.",
+    ],
+  ])('%s', (name, call, text) => {
+    expect(call).toThrow(new ValueError(`${name}: ${text}`));
+  });
+
+  test('mnist.load', async () => {
+    await expect(loosely(mnist.load, { scal: 'raw' })).rejects.toThrow(
+      /^mnist.load: there is no option 'scal'; known are 'scale', 'folder', .* or 'log'\.$/,
+    );
   });
 });

@@ -230,12 +230,18 @@ describe('functions of users that return something else than a Variable', () => 
   test.each<[string, unknown, string]>([
     ['nothing', undefined, 'undefined. Is there a return missing?'],
     ['a number', 5, '5.'],
-  ])('a loss: %s', (_, value, got) => {
+  ])('a loss, and a metric: %s', (_, value, got) => {
     const model = new Sequential([new Dense(1, { inputShape: [2] })]);
     model.compile({ optimizer: 'sgd', loss: () => value as Variable });
     expect(messageOf(ValueError, () => model.trainOnBatch([[1, 2]], [[1]]))).toMatch(
       new RegExp(
         `: a loss must return a Variable, computed by ops; got ${got.replace('?', '\\?')}$`,
+      ),
+    );
+    model.compile({ optimizer: 'sgd', loss: 'mse', metrics: [() => value as Variable] });
+    expect(messageOf(ValueError, () => model.trainOnBatch([[1, 2]], [[1]]))).toMatch(
+      new RegExp(
+        `: a metric must return a Variable, computed by ops; got ${got.replace('?', '\\?')}$`,
       ),
     );
   });

@@ -126,6 +126,15 @@ test.each<[string, unknown, string]>([
   ).toBe(`d: batchInputShape is a list of whole sizes, such as [null, 784]; got ${got}.`);
 });
 
+test('a name is a string, and trainable is true or false', () => {
+  expect(messageOf(ValueError, () => make(Dense, 3, { name: 5 }))).toBe(
+    'Dense: name is a string; got 5.',
+  );
+  expect(messageOf(ValueError, () => make(Dense, 3, { name: 'd', trainable: 'no' }))).toBe(
+    "d: trainable is true or false; got 'no'.",
+  );
+});
+
 test('a size that is not known is null', () => {
   const layer = make(LSTM, 3, { inputShape: [null, 2] });
   expect(layer).toBeInstanceOf(LSTM);

@@ -313,3 +313,16 @@ test('draws pass through run, with their generator as an attribute', () => {
   expect(calls.map(({ spec }) => spec.name)).toEqual(['randomUniform', 'randomBernoulli']);
   expect(calls[0].attrs).toMatchObject({ generator, shape: [2] });
 });
+
+test.each<['uniform' | 'normal' | 'truncatedNormal' | 'bernoulli', string, unknown[], string]>([
+  ['normal', 'a misspelt option', [{ std: 3 }], "'mean', 'stddev' or 'dtype'; got 'std'"],
+  ['normal', 'numbers in a row', [0, 3], "'mean', 'stddev' or 'dtype'; got 0"],
+  ['truncatedNormal', 'a shape', [{ shape: [3] }], "'mean', 'stddev' or 'dtype'; got 'shape'"],
+  ['uniform', 'bounds', [{ min: 1 }], "'low', 'high' or 'dtype'; got 'min'"],
+  ['bernoulli', 'a dtype', [0.5, 'bool'], "'dtype'; got the string 'bool'"],
+])('%s refuses %s', (name, _, args, text) => {
+  const generator = new Generator(1);
+  expect(
+    messageOf(ValueError, () => Reflect.apply(generator[name], generator, [[2], ...args])),
+  ).toBe(`Generator.${name}: options are an object with ${text}.`);
+});

@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import { gradients } from './backward.js';
-import { GradientError } from './errors.js';
+import { GradientError, kindOf } from './errors.js';
 import { Probe, concatenated, evaluate, type Subject } from './gradcheck-probe.js';
 import { GradcheckReport, type Slope } from './gradcheck-report.js';
 import { Variable, isRecording, noGrad, toVariable, withRecording } from './variable.js';
@@ -49,7 +49,7 @@ export interface GradcheckOptions {
  * @param f takes Variables and returns one or several; of several, those of an integer dtype are left out
  * @param inputs float32 becomes float64; int32 and bool are passed as they are
  * @throws GradientError when no result depends on an input, as when f leaves the graph
- * @throws ValueError when no input is floating-point
+ * @throws ValueError when no input is floating-point, or the inputs are no list
  * @example
  * gradcheck((a, b) => a.matmul(b).tanh(), [[[1, 2]], [[3], [4]]], { order: 2 }).passed; // true
  */
@@ -58,6 +58,12 @@ export function gradcheck(
   inputs: readonly VariableLike[],
   options: GradcheckOptions = {},
 ): GradcheckReport {
+  const given: unknown = inputs;
+  if (!Array.isArray(given)) {
+    throw new ValueError(
+      `gradcheck: inputs are a list, one for each argument of the function, as in gradcheck(f, [x]); got ${kindOf(given)}.`,
+    );
+  }
   const values = inputs.map((x) => ownFloat64(toVariable(x, 'float64').value));
   if (!values.some(({ dtype }) => isFloat(dtype))) {
     throw new ValueError(

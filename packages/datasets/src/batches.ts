@@ -1,5 +1,5 @@
 import { Tensor, ValueError } from '@tapegrad/tensor';
-import { checkWhole } from './checks.js';
+import { checkOptions, checkWhole } from './checks.js';
 import { generatorOf, type RandomOptions } from './random.js';
 import { countSamples, rowsOf } from './rows.js';
 
@@ -34,7 +34,7 @@ export interface Batches<Data extends BatchData> extends Iterable<Batch<Data>> {
  * @param data a tensor, a list of tensors or tensors by name, all with the same number of samples
  * @returns an iterable; with `shuffle`, going through it again gives another order, and the same `seed` the same orders
  * @throws ShapeError the numbers of samples differ, or a tensor has no dimension
- * @throws ValueError an option is out of range; `repeat` of no batches
+ * @throws ValueError an option is out of range or not known; `repeat` of no batches
  * @example
  * const x = tensor([[1], [2], [3], [4], [5]]);
  * [...batches(x, { batchSize: 2 })].map((batch) => batch.toArray()); // [[[1], [2]], [[3], [4]], [[5]]]
@@ -48,6 +48,14 @@ export function batches<const Data extends BatchData>(
   data: Data,
   options: BatchOptions = {},
 ): Batches<Data> {
+  checkOptions('batches', options, {
+    batchSize: true,
+    shuffle: true,
+    dropLast: true,
+    repeat: true,
+    seed: true,
+    generator: true,
+  });
   const { batchSize = 32, shuffle = false, dropLast = false, repeat = 1 } = options;
   checkWhole('batches', 'batchSize', batchSize, 1);
   if (typeof repeat === 'number') checkWhole('batches', 'repeat', repeat, 1);

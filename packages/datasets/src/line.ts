@@ -1,5 +1,5 @@
 import { linspace, ops, ValueError, type Tensor } from '@tapegrad/tensor';
-import { checkFinite, checkWhole } from './checks.js';
+import { checkFinite, checkOptions, checkWhole } from './checks.js';
 import { generatorOf, type RandomOptions } from './random.js';
 
 export interface LineOptions extends RandomOptions {
@@ -22,12 +22,22 @@ export interface LineOptions extends RandomOptions {
  * y = slope·x + intercept + N(0, noise²).
  *
  * @returns x and y, float32 [count, 1]: `count` samples of one feature
- * @throws ValueError `count` is no positive whole number, `noise` is negative, another number is not finite
+ * @throws ValueError `count` is no positive whole number, `noise` is negative, another number is not finite, an option is not known
  * @example
  * const { x, y } = line({ seed: 1337 });
  * x.shape; // [200, 1]
  */
 export function line(options: LineOptions = {}): { x: Tensor; y: Tensor } {
+  checkOptions('line', options, {
+    count: true,
+    slope: true,
+    intercept: true,
+    noise: true,
+    range: true,
+    shuffle: true,
+    seed: true,
+    generator: true,
+  });
   const {
     count = 200,
     slope = 0.5,

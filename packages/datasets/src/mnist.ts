@@ -1,6 +1,6 @@
 import { formatShape, tensor, ValueError, type Tensor } from '@tapegrad/tensor';
 import { obtain, type Sources } from './cache.js';
-import { checkPositive } from './checks.js';
+import { checkOptions, checkPositive } from './checks.js';
 import type { KnownFile } from './download.js';
 import { DatasetError } from './errors.js';
 import type { IdxArray } from './idx.js';
@@ -93,6 +93,16 @@ const PUBLIC_MIRRORS: readonly string[] = [
  * yTrain.toTypedArray().slice(0, 5); // [5, 0, 4, 1, 9]
  */
 async function load(options: MnistOptions = {}): Promise<Mnist> {
+  checkOptions('mnist.load', options, {
+    scale: true,
+    folder: true,
+    verify: true,
+    cacheFolder: true,
+    mirrors: true,
+    stallMs: true,
+    signal: true,
+    log: true,
+  });
   const { scale = 'unit' } = options;
   if (!['unit', 'raw'].includes(scale)) {
     throw new ValueError(`mnist.load: scale must be 'unit' or 'raw'; got '${scale}'.`);

@@ -1,5 +1,5 @@
 import { tensor, type Tensor } from '@tapegrad/tensor';
-import { checkFinite, checkWhole } from './checks.js';
+import { checkFinite, checkOptions, checkWhole } from './checks.js';
 
 const STEPS_PER_RADIAN = 10 * Math.PI;
 
@@ -30,13 +30,19 @@ export interface SineOptions {
  * batch goes on where row i of the batch before ended, which is what a stateful recurrent layer needs.
  *
  * @returns an iterator that never ends: take its `next().value`, or leave a `for … of` loop by `break`
- * @throws ValueError `batchSize` or `timeSteps` is no positive whole number; `start` or `advance` is no finite number
+ * @throws ValueError `batchSize` or `timeSteps` is no positive whole number; `start` or `advance` is no finite number; an option is not known
  * @example
  * const windows = sineWindows();
  * const { x, y } = windows.next().value;
  * x.shape; // [50, 20, 1]
  */
 export function sineWindows(options: SineOptions = {}): Generator<SineBatch, never> {
+  checkOptions('sineWindows', options, {
+    batchSize: true,
+    timeSteps: true,
+    start: true,
+    advance: true,
+  });
   const { batchSize = 50, timeSteps = 20, start = 0, advance = 20 } = options;
   checkWhole('sineWindows', 'batchSize', batchSize, 1);
   checkWhole('sineWindows', 'timeSteps', timeSteps, 1);

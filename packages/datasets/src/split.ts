@@ -1,4 +1,5 @@
 import { tensor, ValueError, type Tensor, type TensorLike } from '@tapegrad/tensor';
+import { checkOptions } from './checks.js';
 import { generatorOf, type RandomOptions } from './random.js';
 import { countSamples, rowsOf } from './rows.js';
 
@@ -17,7 +18,7 @@ export interface SplitOptions extends RandomOptions {
  * @param targets y [n, …]
  * @returns the four parts; without `shuffle` they are views
  * @throws ShapeError x and y have different numbers of samples
- * @throws ValueError `testSize` leaves one of the parts empty
+ * @throws ValueError `testSize` leaves one of the parts empty; an option is not known
  * @example
  * const { x, y } = line();
  * const { xTrain, yTrain, xTest, yTest } = trainTestSplit(x, y, { testSize: 40, shuffle: false });
@@ -28,6 +29,12 @@ export function trainTestSplit(
   targets: TensorLike,
   options: SplitOptions = {},
 ): { xTrain: Tensor; xTest: Tensor; yTrain: Tensor; yTest: Tensor } {
+  checkOptions('trainTestSplit', options, {
+    testSize: true,
+    shuffle: true,
+    seed: true,
+    generator: true,
+  });
   const { testSize = 0.25, shuffle = true } = options;
   const [x, y] = [tensor(samples), tensor(targets)];
   const count = countSamples('trainTestSplit', [x, y]);

@@ -142,6 +142,12 @@ export abstract class Layer {
     const { name, trainable = true, dtype = 'float32', inputShape, batchInputShape } = options;
     this.givenOptions = options;
     this.name = name ?? automaticName(className);
+    if (typeof this.name !== 'string') {
+      throw new ValueError(`${className}: name is a string; got ${shown(name)}.`);
+    }
+    if (typeof trainable !== 'boolean') {
+      throw new ValueError(`${this.name}: trainable is true or false; got ${shown(trainable)}.`);
+    }
     if (dtype !== 'float32' && dtype !== 'float64') {
       throw new ValueError(`${this.name}: weights are float32 or float64; got dtype '${dtype}'.`);
     }

@@ -15,7 +15,7 @@ import {
 import { Variable, noGrad } from '@tapegrad/autograd';
 import * as losses from './losses.js';
 import type { Loss, LossFunction, LossName } from './losses.js';
-import { checkName, checkOptions } from './registry.js';
+import { checkName, checkOptions, shown } from './registry.js';
 import { made } from './saving/recipes.js';
 import {
   ConfusionRatio,
@@ -230,7 +230,16 @@ export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {})
     'metrics.lossMetric',
     [loss, { name }],
     new MeanMetric(name, (yTrue, yPred) => {
-      const { value } = noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred)));
+      const returned: unknown = noGrad(() =>
+        loss.perSample(new Variable(yTrue), new Variable(yPred)),
+      );
+      if (!(returned instanceof Variable)) {
+        throw new ValueError(
+          `${name}: a metric must return a Variable, computed by ops; got ${shown(returned)}.` +
+            (returned === undefined ? ' Is there a return missing?' : ''),
+        );
+      }
+      const { value } = returned;
       return { shape: value.shape, values: value.toTypedArray() };
     }),
   );

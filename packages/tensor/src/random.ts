@@ -4,7 +4,8 @@
 import type { State } from 'seedrandom';
 import { Alea } from './alea.js';
 import type { DType, TypedArray } from './dtype.js';
-import { ValueError, describe } from './errors.js';
+import { ValueError, describe, formatChoices } from './errors.js';
+import type { OpSpec } from './op.js';
 import * as specs from './ops/random.js';
 import type { RandomSource } from './ops/random.js';
 import { run } from './run.js';
@@ -24,6 +25,20 @@ export interface GeneratorState {
 
 interface DrawOptions {
   dtype?: DType;
+}
+
+/** Options of a draw; others would be ignored in silence. @throws ValueError for those that the op does not know */
+function checked<O extends object>(who: string, spec: OpSpec, options: O): O {
+  const own = ['generator', 'shape', 'probability'];
+  const known = (spec.attributes ?? []).filter((name) => !own.includes(name));
+  const given: unknown = options;
+  const isObject = typeof given === 'object' && given !== null;
+  const wrong = isObject ? Object.keys(given).find((name) => !known.includes(name)) : undefined;
+  if (isObject && wrong === undefined) return options;
+  throw new ValueError(
+    `Generator.${who}: options are an object with ${formatChoices(known)}; got ` +
+      `${wrong === undefined ? describe(given) : `'${wrong}'`}.`,
+  );
 }
 
 /**
@@ -103,12 +118,14 @@ export class Generator implements RandomSource {
 
   /** Uniform on [low, high). */
   uniform(shape: Shape, options: { low?: number; high?: number } & DrawOptions = {}): Tensor {
-    return run(specs.randomUniform, [], { ...options, shape, generator: this });
+    const given = checked('uniform', specs.randomUniform, options);
+    return run(specs.randomUniform, [], { ...given, shape, generator: this });
   }
 
   /** Normal with mean 0 and standard deviation 1 unless given. */
   normal(shape: Shape, options: { mean?: number; stddev?: number } & DrawOptions = {}): Tensor {
-    return run(specs.randomNormal, [], { ...options, shape, generator: this });
+    const given = checked('normal', specs.randomNormal, options);
+    return run(specs.randomNormal, [], { ...given, shape, generator: this });
   }
 
   /** Normal, drawn anew until within two standard deviations of the mean. */
@@ -116,12 +133,14 @@ export class Generator implements RandomSource {
     shape: Shape,
     options: { mean?: number; stddev?: number } & DrawOptions = {},
   ): Tensor {
-    return run(specs.randomTruncatedNormal, [], { ...options, shape, generator: this });
+    const given = checked('truncatedNormal', specs.randomTruncatedNormal, options);
+    return run(specs.randomTruncatedNormal, [], { ...given, shape, generator: this });
   }
 
   /** True with the given probability. */
   bernoulli(shape: Shape, probability: number, options: DrawOptions = {}): Tensor {
-    return run(specs.randomBernoulli, [], { ...options, shape, probability, generator: this });
+    const given = checked('bernoulli', specs.randomBernoulli, options);
+    return run(specs.randomBernoulli, [], { ...given, shape, probability, generator: this });
   }
 
   /** The numbers 0 … n − 1 in random order (Fisher–Yates); int32. @throws ValueError unless n is a whole number of 0 or more */

@@ -49,7 +49,7 @@ function random<A extends RandomAttrs>(
   return {
     kind: 'kernel',
     name,
-    attributes: ['generator', 'shape', 'dtype', ...attributes],
+    attributes: ['generator', 'shape', ...attributes, 'dtype'],
     inputs: [],
     promotion: 'same',
     infer: (_inputs, { shape, dtype = standard }) => {
