@@ -77,23 +77,27 @@ export function splitArguments(
   }
   return {
     inputs,
-    attrs: args.length === count ? NO_ATTRS : attributesOf(spec, args.slice(count)),
+    attrs: args.length === count ? NO_ATTRS : attributesOf(spec, args, count),
   };
 }
 
 const NO_ATTRS = {};
 
-/** Attributes from what follows the tensors: an object, or the leading one and then an object with the others. */
-function attributesOf(spec: OpSpec, args: readonly unknown[]): object {
-  const [first, second] = args;
+/** Attributes from what follows the tensors, the first `count` arguments: an object, or the leading one and then an object with the others. */
+function attributesOf(spec: OpSpec, args: readonly unknown[], count: number): object {
+  const first = args[count];
+  const second = args[count + 1];
   const leads = !isPlainObject(first);
   const named = leads ? second : first;
   const fits =
     (!leads || first === undefined || spec.lead !== undefined) &&
     (named === undefined || isPlainObject(named)) &&
-    args.length <= (leads ? 2 : 1);
+    args.length <= count + (leads ? 2 : 1);
   if (!fits) {
-    const got = args.map((x) => describe(x)).join(' and ');
+    const got = args
+      .slice(count)
+      .map((x) => describe(x))
+      .join(' and ');
     throw new ValueError(`${spec.name}: ${signatureOf(spec)}; got ${got} after the tensors.`);
   }
   for (const name in named) {
@@ -108,7 +112,8 @@ function attributesOf(spec: OpSpec, args: readonly unknown[]): object {
     }
   }
   if (!leads || first === undefined) return named ?? NO_ATTRS;
-  return { ...named, [spec.lead ?? '']: first };
+  const lead = spec.lead ?? '';
+  return named === undefined ? { [lead]: first } : { ...named, [lead]: first };
 }
 
 /** An object made of attributes: no array, no tensor, nothing of a class. */
