@@ -8,7 +8,7 @@ import { OutOfMemoryError } from './kernels/wasm/heap.js';
 import { postpone } from './postpone.js';
 import { Program } from './program.js';
 import { defaultGenerator, type Generator } from './random.js';
-import { record } from './recording.js';
+import { record, type Recording } from './recording.js';
 import { isRecordingStep } from './run.js';
 import { copied, type Tensor } from './tensor.js';
 
@@ -82,7 +82,7 @@ export class CompiledStep {
     if (this.latest?.takes(inputs) === true) return this.latest;
     const key = typesKey(inputs);
     let program = this.programs.get(key);
-    program ??= new Program(engine, postpone(fuse(record(inputs, this.step))));
+    program ??= this.made(postpone(fuse(record(inputs, this.step))), engine);
     // The map is in the order of use.
     this.programs.delete(key);
     this.programs.set(key, program);
@@ -90,6 +90,18 @@ export class CompiledStep {
     if (this.programs.size > KEPT) this.programs.delete(oldest);
     this.latest = program;
     return program;
+  }
+
+  /** A program; where it does not fit, those for inputs of other types make room for it. */
+  private made(recording: Recording, engine: Engine): Program {
+    try {
+      return new Program(engine, recording);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || this.programs.size === 0) throw error;
+      for (const program of this.programs.values()) program.release();
+      this.forget();
+      return new Program(engine, recording);
+    }
   }
 }
 

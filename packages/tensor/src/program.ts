@@ -6,6 +6,7 @@ import type { Engine } from './backend.js';
 import { ARRAY_TYPES, bytesOf } from './dtype.js';
 import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
+import type { Block } from './kernels/wasm/heap.js';
 import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 import { COMMAND_BYTES, FAULT } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
@@ -65,6 +66,10 @@ export class Program {
   private readonly held = new Set<Storage>();
   private readonly threads: number;
   private readonly parallel: boolean;
+  /** Null when it was given back. */
+  private block: Block | null;
+  /** Whether it is being run: an effect may record other programs meanwhile. */
+  private running = false;
 
   /** @throws RecordingError when a value belongs to another recording; OutOfMemoryError when the heap is full */
   constructor(
@@ -89,7 +94,14 @@ export class Program {
     // Threads take as long to start as kernels to be written and compiled.
     if (trialList.some(({ parallel }) => parallel)) team.expect();
     const listBytes = commandBytes(trialList);
+    // What is captured comes first: a program that does not fit leaves nothing behind.
+    for (const event of events) {
+      for (const { storage, dtype } of operandsOf(event)) {
+        if (storage.known) residents.settle(storage, dtype);
+      }
+    }
     const block = machine.heap.allocateFor(this, layout.bytes + listBytes);
+    this.block = block;
 
     const placed = new Map<Storage, Storage>();
     const addressOf: AddressOf = (storage, dtype) => {
@@ -159,11 +171,11 @@ export class Program {
   run(inputs: readonly Tensor[]): Tensor[] {
     this.feed(inputs);
     const threads = this.activeThreads();
+    this.running = true;
     try {
       for (const step of this.steps) this.perform(step, threads);
     } finally {
-      // A step that ends with an error may have made its changes before.
-      this.countChanges();
+      this.finish();
     }
     return this.outputs.map(copied);
   }
@@ -172,6 +184,7 @@ export class Program {
   profile(inputs: readonly Tensor[]): ProfileRow[] {
     this.feed(inputs);
     const threads = this.activeThreads();
+    this.running = true;
     try {
       return this.single.flatMap((step): ProfileRow[] => {
         const start = performance.now();
@@ -180,8 +193,15 @@ export class Program {
         return step.call === null ? [] : [{ call: step.call, ms }];
       });
     } finally {
-      this.countChanges();
+      this.finish();
     }
+  }
+
+  /** Gives its memory back at once, unless it is being run, and not only when nobody holds it any more: it cannot be run again. */
+  release(): void {
+    if (this.block === null || this.running) return;
+    this.engine.machine.heap.releaseOf(this, this.block);
+    this.block = null;
   }
 
   /** The list of calls: op, kernels, shapes, work. */
@@ -207,7 +227,9 @@ export class Program {
     if (raise !== null && this.takeFault()) raise();
   }
 
-  private countChanges(): void {
+  /** After a run. One that ends with an error may have made its changes before. */
+  private finish(): void {
+    this.running = false;
     for (const storage of this.written) storage.version++;
   }
 
@@ -225,6 +247,9 @@ export class Program {
   }
 
   private feed(inputs: readonly Tensor[]): void {
+    if (this.block === null) {
+      throw new ValueError('program: its memory was needed for another one; record it again.');
+    }
     if (!this.takes(inputs)) throw this.refusal(inputs);
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i];

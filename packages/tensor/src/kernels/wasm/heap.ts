@@ -65,10 +65,17 @@ export class Heap {
    */
   allocateFor(owner: object, bytes: number): Block {
     const block = this.allocate(bytes);
-    this.finalizer.register(owner, block);
+    this.finalizer.register(owner, block, block);
     const weight = counterweight(block.bytes);
     if (weight !== null) this.counterweights.set(owner, weight);
     return block;
+  }
+
+  /** Gives a block of `allocateFor` back while its owner is there, who is not to use it any more. */
+  releaseOf(owner: object, block: Block): void {
+    this.finalizer.unregister(block);
+    this.counterweights.delete(owner);
+    this.release(block);
   }
 
   /** As `allocateFor`, with zeros. Memory that was never given away has them. */
