@@ -379,3 +379,35 @@ describe('gradients and states that do not fit are errors, and change nothing', 
     );
   });
 });
+
+describe('applyGradients refuses', () => {
+  const w = variable([1, 2]);
+  const g = variable([1, 1]);
+  const pairs = 'sgd.applyGradients: takes pairs of a parameter and its gradient, as in [[w, g]]';
+
+  test.each<[string, unknown, string]>([
+    ['a Variable by itself', w, `${pairs}; got a Variable.`],
+    ['gradients alone', [g], `${pairs}, both Variables; got a Variable.`],
+    ['tensors', [[w, g.value]], `${pairs}, both Variables; got [a Variable, a Tensor].`],
+    [
+      'a gradient that is not there',
+      [[w, w.grad]],
+      'sgd.applyGradients: a parameter of shape [2] has no gradient (null): call backward first, and leave out what no gradient ' +
+        'reaches.',
+    ],
+    [
+      'a parameter twice',
+      [
+        [w, g],
+        [w, g],
+      ],
+      'sgd.applyGradients: a parameter of shape [2] is given twice; add its gradients up.',
+    ],
+  ])('%s', (_, given, message) => {
+    const optimizer = new SGD({ learningRate: 0.1 });
+    expect(() => {
+      Reflect.apply(optimizer.applyGradients.bind(optimizer), null, [given]);
+    }).toThrow(new ValueError(message));
+    expect([w.toArray(), optimizer.iterations]).toEqual([[1, 2], 0]);
+  });
+});

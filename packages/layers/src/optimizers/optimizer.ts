@@ -17,7 +17,7 @@ import {
   type Tensor,
   type TypedArray,
 } from '@tapegrad/tensor';
-import type { Variable } from '@tapegrad/autograd';
+import { Variable } from '@tapegrad/autograd';
 import { checkOptions, shown } from '../registry.js';
 import { made } from '../saving/recipes.js';
 import type { Schedule } from './schedules.js';
@@ -143,9 +143,10 @@ export abstract class Optimizer {
    *
    * @param pairs each parameter once, with its gradient of the same shape and dtype
    * @throws ShapeError, DTypeError when a gradient does not fit its parameter
+   * @throws ValueError for what are no pairs of Variables, or a parameter that is there twice
    */
   applyGradients(pairs: readonly ParameterGradient[]): void {
-    for (const [parameter, gradient] of pairs) checkPair(this.name, parameter, gradient);
+    checkPairs(this.name, pairs);
     const gradients = this.clipped(pairs);
     duringRun([], () => {
       this.clock.data[0] = this.effectiveLearningRate;
@@ -318,6 +319,32 @@ function clipOf(name: string, options: OptimizerOptions): { kind: ClipKind; limi
 function shortened(g: Tensor, norm: Tensor, limit: number): Tensor {
   const factor = ops.div(limit, norm.maximum(limit));
   return g.mul(factor.dtype === g.dtype ? factor : factor.cast(g.dtype));
+}
+
+function checkPairs(name: string, pairs: readonly ParameterGradient[]): void {
+  const given: unknown = pairs;
+  const wanted = `${name}.applyGradients: takes pairs of a parameter and its gradient, as in [[w, g]]`;
+  if (!Array.isArray(given)) throw new ValueError(`${wanted}; got ${shown(given)}.`);
+  const seen = new Set<unknown>();
+  for (const pair of given as readonly unknown[]) {
+    const [w, g] = Array.isArray(pair) ? (pair as readonly unknown[]) : [];
+    if (!(w instanceof Variable) || !(g instanceof Variable)) {
+      const none = w instanceof Variable && (g === null || g === undefined);
+      throw new ValueError(
+        none
+          ? `${name}.applyGradients: a parameter of shape ${formatShape(w.shape)} has no gradient (${g}): call backward first, and ` +
+              'leave out what no gradient reaches.'
+          : `${wanted}, both Variables; got ${shown(pair)}.`,
+      );
+    }
+    if (seen.has(w)) {
+      throw new ValueError(
+        `${name}.applyGradients: a parameter of shape ${formatShape(w.shape)} is given twice; add its gradients up.`,
+      );
+    }
+    seen.add(w);
+    checkPair(name, w, g);
+  }
 }
 
 function checkPair(name: string, parameter: Variable, gradient: Variable): void {
