@@ -283,8 +283,7 @@ export const clear = (to: number, bytes: number): Command => command(clearBytes,
 /** Fills a place for so many elements with one value. */
 export function fill(to: number, dtype: DType, size: number, value: number): Command {
   const bytes = size << ITEM_BITS[dtype];
-  // −0 is no zero byte for byte.
-  if (Object.is(value, 0)) return clear(to, bytes);
+  if (value === 0) return clear(to, bytes);
   const pattern = new ARRAY_TYPES[dtype](8).fill(value);
   const [low, high] = new Int32Array(pattern.buffer);
   return command(fillBytes, { to, bytes, low, high });
