@@ -1,6 +1,15 @@
 /** What happens besides ops in a program may change weights and states: what was computed of them before is not what comes after. */
-import { CompiledStep, type Tensor, duringRun, run, specs, tensor } from '@tapegrad/tensor';
+import {
+  CompiledStep,
+  type Tensor,
+  ValueError,
+  duringRun,
+  run,
+  specs,
+  tensor,
+} from '@tapegrad/tensor';
 import { compile, variable } from '@tapegrad/autograd';
+import { messageOf } from '../support/errors.js';
 import { programOf, testEngine } from '../support/programs.js';
 
 const engine = testEngine();
@@ -68,6 +77,28 @@ describe('a step that ends with an error', () => {
     const { profile } = step;
     expect(() => profile([1])).toThrow('stop');
     expect(() => z.backward()).toThrow('changed in place');
+  });
+
+  test('as one that runs itself does', () => {
+    let inner: Tensor | null = tensor([100, 100]);
+    const seen: unknown[] = [];
+    const step: CompiledStep = new CompiledStep(([x]) => {
+      const y = x.mul(2);
+      duringRun([], () => {
+        const given = inner;
+        inner = null;
+        if (given !== null) seen.push(step.run([given])[0].toArray());
+      });
+      return [y.add(x)];
+    });
+    // With another shape it is another program.
+    expect(step.run([tensor([1])])[0].toArray()).toEqual([3]);
+    expect(seen).toEqual([[300, 300]]);
+    inner = tensor([100]);
+    expect(messageOf(ValueError, () => step.run([tensor([1])]))).toBe(
+      'program: is being run already. What happens in a step (duringRun) must not run the same step.',
+    );
+    expect(step.run([tensor([1])])[0].toArray()).toEqual([3]);
   });
 
   test('can be run again', () => {

@@ -167,6 +167,7 @@ export class Program {
    * Runs the step on these inputs.
    *
    * @throws ShapeError, DTypeError when an input has another type than that recorded
+   * @throws ValueError from within a run of the same program, and after `release`
    */
   run(inputs: readonly Tensor[]): Tensor[] {
     this.feed(inputs);
@@ -249,6 +250,11 @@ export class Program {
   private feed(inputs: readonly Tensor[]): void {
     if (this.block === null) {
       throw new ValueError('program: its memory was needed for another one; record it again.');
+    }
+    if (this.running) {
+      throw new ValueError(
+        'program: is being run already. What happens in a step (duringRun) must not run the same step.',
+      );
     }
     if (!this.takes(inputs)) throw this.refusal(inputs);
     for (let i = 0; i < inputs.length; i++) {
