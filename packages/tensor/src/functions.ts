@@ -25,7 +25,9 @@ type AttrArgs<A extends object, Lead extends string> = keyof A extends never
   ? []
   : (Partial<A> extends A ? [attrs?: A] : [attrs: A]) | LeadArgs<A, Lead>;
 type LeadArgs<A extends object, Lead extends string> = Lead extends keyof A
-  ? [lead: A[Lead], others?: Omit<A, Lead>]
+  ? keyof Omit<A, Lead> extends never
+    ? [lead: A[Lead]]
+    : [lead: A[Lead], others?: Omit<A, Lead>]
   : never;
 
 /** The function of an op record that takes values of type V and returns R; as a method it takes one input less. */
