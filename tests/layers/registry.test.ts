@@ -1,4 +1,5 @@
 import {
+  Dense,
   SGD,
   Sequential,
   initializers,
@@ -8,6 +9,8 @@ import {
   UnknownNameError,
   type OptimizerName,
 } from '@tapegrad/layers';
+import { ValueError, zeros } from '@tapegrad/tensor';
+import { messageOf } from '../support/errors.js';
 
 describe('an unknown name', () => {
   test.each([
@@ -44,7 +47,7 @@ describe('an unknown name', () => {
     [
       'nothing at all',
       (): unknown => Reflect.apply(losses.getLoss, null, []),
-      /^Unknown loss 'undefined'. Known are/,
+      /^Unknown loss undefined. Known are/,
     ],
   ])('%s', (_, act, message) => {
     expect(act).toThrow(UnknownNameError);
@@ -54,5 +57,50 @@ describe('an unknown name', () => {
   test('is not found among what every object has', () => {
     for (const name of ['toString', '__proto__', 'constructor'])
       expect(() => losses.getLoss(name as losses.LossName)).toThrow(UnknownNameError);
+  });
+});
+
+describe('what makes something, in the place of what it makes', () => {
+  const model = new Sequential([new Dense(1, { name: 'd', inputShape: [1] })]);
+  const train = (options: object): unknown => {
+    Reflect.apply(model.compile.bind(model), null, [{ loss: 'mse', optimizer: 'sgd', ...options }]);
+    return model.trainOnBatch([[1]], [[1]]);
+  };
+
+  test.each<[string, () => unknown, string]>([
+    [
+      'an optimizer',
+      () => train({ optimizer: SGD }),
+      'compile: an optimizer is made before it is used, as in new SGD(); got SGD itself.',
+    ],
+    [
+      'a loss',
+      () => train({ loss: losses.huber }),
+      'huber: options are an object; got a Variable. Call it before it is used, as in huber().',
+    ],
+    [
+      'a metric',
+      () => train({ metrics: [metrics.precision] }),
+      'precision: options are an object; got a Variable. Call it before it is used, as in precision().',
+    ],
+    [
+      'an initializer',
+      () => {
+        const kernelInitializer: unknown = initializers.heNormal;
+        const options = { name: 'd', kernelInitializer: kernelInitializer as 'zeros' };
+        return new Dense(1, options).apply([[1]]);
+      },
+      "d: the initializer of 'kernel' must return a tensor of shape [1, 1]; got a function. Call it first, as in " +
+        'initializers.heNormal().',
+    ],
+  ])('%s', (_, act, message) => {
+    expect(messageOf(ValueError, act)).toBe(message);
+  });
+
+  test('an initializer of another shape than the weight', () => {
+    const layer = new Dense(3, { name: 'd', kernelInitializer: () => zeros([2, 3]) });
+    expect(messageOf(ValueError, () => layer.apply([[1]]))).toBe(
+      "d: the initializer of 'kernel' must return a tensor of shape [1, 3]; got one of [2, 3].",
+    );
   });
 });

@@ -3,7 +3,7 @@
  */
 import {
   ShapeError,
-  type Tensor,
+  Tensor,
   ValueError,
   defaultGenerator,
   outsideRecording,
@@ -318,19 +318,26 @@ export abstract class Layer {
   /**
    * Makes a weight, for use in `build`. Initial values come from the default generator's stream 'weights'.
    *
-   * @throws ValueError when the layer has a weight of that name
+   * @throws ValueError when the layer has a weight of that name, or the initializer gives something else than it should
    */
   protected addWeight(name: string, shape: Shape, options: WeightOptions = {}): Weight {
     const { initializer = 'glorotUniform', regularizer, constraint, trainable = true } = options;
     if (this.ownWeights.some((w) => w.name === name)) {
       throw new ValueError(`${this.name}: there is a weight '${name}' already.`);
     }
-    const value =
+    const value: unknown =
       placeholder(`${this.name}: weight '${name}'`, shape, this.dtype) ??
       getInitializer(initializer)(shape, {
         dtype: this.dtype,
         generator: defaultGenerator().stream('weights'),
       });
+    if (!(value instanceof Tensor) || !sameShape(value.shape, shape)) {
+      const got = value instanceof Tensor ? `one of ${formatShape(value.shape)}` : shown(value);
+      throw new ValueError(
+        `${this.name}: the initializer of '${name}' must return a tensor of shape ${formatShape(shape)}; got ${got}.` +
+          (typeof value === 'function' ? ' Call it first, as in initializers.heNormal().' : ''),
+      );
+    }
     const weight = new Weight(
       name,
       value,

@@ -1,7 +1,8 @@
 /**
  * Tables of things that can be given by name, and what is said about a name that is not in them.
  */
-import { ValueError, formatChoices } from '@tapegrad/tensor';
+import { Variable } from '@tapegrad/autograd';
+import { Tensor, ValueError, formatChoices } from '@tapegrad/tensor';
 import { UnknownNameError } from './errors.js';
 
 /**
@@ -21,7 +22,7 @@ export function checkName(kind: string, name: unknown, known: readonly string[])
   const guess = typeof name === 'string' ? nearest(name, known) : undefined;
   const hint = guess === undefined ? '' : ` Did you mean '${guess}'?`;
   throw new UnknownNameError(
-    `Unknown ${kind} '${String(name)}'.${hint} Known are ${formatChoices(known)}.`,
+    `Unknown ${kind} ${typeof name === 'string' ? `'${name}'` : shown(name)}.${hint} Known are ${formatChoices(known)}.`,
   );
 }
 
@@ -53,6 +54,12 @@ export function checkOptions(
     );
   }
   if (known === null) return;
+  if (given instanceof Variable || given instanceof Tensor) {
+    // As it happens to losses.huber in the place of losses.huber().
+    throw new ValueError(
+      `${owner}: options are an object; got ${shown(given)}. Call it before it is used, as in ${owner}().`,
+    );
+  }
   for (const name of Object.keys(options)) checkName(`option of ${owner}`, name, known);
 }
 

@@ -3,7 +3,7 @@
  */
 import { ValueError } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
-import { checkOptions, lookup } from './registry.js';
+import { checkOptions, lookup, shown } from './registry.js';
 import { made } from './saving/recipes.js';
 
 /** From a weight to a scalar that is added to the loss. */
@@ -46,7 +46,9 @@ export function l1l2(factors: { l1?: number; l2?: number } = {}): Regularizer {
 
 function checkFactor(name: string, factor: number): void {
   if (!(factor >= 0 && factor < Infinity)) {
-    throw new ValueError(`${name}: the factor must be a number of 0 or more; got ${factor}.`);
+    throw new ValueError(
+      `${name}: the factor must be a number of 0 or more; got ${shown(factor)}.`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 /** Optimizers and learning-rate schedules. */
+import { ValueError } from '@tapegrad/tensor';
 import { lookup } from '../registry.js';
 import type { Optimizer } from './optimizer.js';
 import {
@@ -54,9 +55,15 @@ export type OptimizerId = OptimizerName | Optimizer;
 /**
  * A new optimizer by name, or one as it is.
  *
- * @throws UnknownNameError listing the known names
+ * @throws UnknownNameError listing the known names; ValueError for a class that nothing was made of
  */
 export function getOptimizer(id: OptimizerId): Optimizer {
+  const given: unknown = id;
+  if (typeof given === 'function') {
+    throw new ValueError(
+      `compile: an optimizer is made before it is used, as in new ${given.name}(); got ${given.name} itself.`,
+    );
+  }
   return isOptimizer(id) ? id : lookup('optimizer', TABLE, id)();
 }
 
