@@ -383,3 +383,18 @@ test('an input is never changed by its gradient', () => {
   y.sum().backward();
   expect([x.toArray(), y.toArray()]).toEqual([before, after]);
 });
+
+test('a variable has memory of its own, whatever it was made of', () => {
+  const array = Float32Array.of(1, 2, 3);
+  const shared = tensor(array);
+  const all = [variable(shared), variable(shared), variable(array), variable(shared.flip())];
+  all[0].assign(tensor([7, 8, 9]));
+  all[3].assign(tensor([4, 5, 6]));
+  expect([...array]).toEqual([1, 2, 3]);
+  expect(all.map((v) => v.toArray())).toEqual([
+    [7, 8, 9],
+    [1, 2, 3],
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+});

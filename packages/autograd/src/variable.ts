@@ -142,7 +142,7 @@ export interface VariableOptions extends TensorOptions {
 }
 
 /**
- * Makes a leaf of the graph from anything that makes a tensor.
+ * Makes a leaf of the graph from anything that makes a tensor. It has memory of its own: changing it in place changes nothing else.
  *
  * @throws DTypeError for int32 and bool unless `requiresGrad` is false
  * @example
@@ -151,7 +151,10 @@ export interface VariableOptions extends TensorOptions {
 export function variable(values: TensorLike, options: DType | VariableOptions = {}): Variable {
   const { requiresGrad = true, ...rest } =
     typeof options === 'string' ? { dtype: options } : options;
-  return new Variable(tensor(values, rest), requiresGrad);
+  const made = tensor(values, rest);
+  // Numbers and nested arrays have been copied already.
+  const shares = typeof values === 'object' && !Array.isArray(values);
+  return new Variable(shares ? run(specs.copy, [made], {}) : made, requiresGrad);
 }
 
 let recording = true;
