@@ -64,7 +64,7 @@ export interface KernelOp<
   biasAxis?(shape: Shape, attrs: Attrs): number;
   /** The shape and dtype of the result. @throws ShapeError, DTypeError, ValueError on inputs that do not fit */
   infer(inputs: readonly TensorType[], attrs: Attrs): TensorType;
-  /** Fills `out` (contiguous) from the inputs: the reference kernel. */
+  /** Fills `out` (contiguous; all zeros, unless the op is elementwise) from the inputs: the reference kernel. */
   launch(inputs: readonly Strided[], out: Strided, attrs: Attrs): void;
 }
 

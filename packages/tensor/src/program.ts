@@ -3,19 +3,22 @@
  * allocates nothing, and leaves nothing for the garbage collector but the results.
  */
 import type { Engine } from './backend.js';
-import { ARRAY_TYPES, bytesOf } from './dtype.js';
+import { bytesOf } from './dtype.js';
 import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
-import type { Block } from './kernels/wasm/heap.js';
-import { commandBytes, writeCommands } from './kernels/wasm/machine.js';
 import { COMMAND_BYTES, FAULT } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
-import { SOME_ADDRESS, lowerCall, type AddressOf, type Lowered } from './lower.js';
-import { layOut } from './memory-layout.js';
 import type { TensorType } from './op.js';
-import { operandsOf, writtenBy, type RecordedCall, type Recording } from './recording.js';
+import { Placement } from './placement.js';
+import {
+  operandsOf,
+  writtenBy,
+  type RecordedCall,
+  type RecordedEvent,
+  type Recording,
+} from './recording.js';
 import { sameShape } from './shape.js';
-import { Storage, Tensor, copied, elementsOf, withLayout } from './tensor.js';
+import { copied, elementsOf, type Storage, type Tensor } from './tensor.js';
 
 /** The commands from one address to another, or something for JavaScript to do. */
 interface Step {
@@ -62,12 +65,10 @@ export class Program {
   private readonly steps: readonly Step[];
   /** What is changed in place: a graph that saved these values can tell by their versions. */
   private readonly written: readonly Storage[];
-  /** What lies on the heap outside the arena: it must live as long as the program. */
-  private readonly held = new Set<Storage>();
   private readonly threads: number;
   private readonly parallel: boolean;
-  /** Null when it was given back. */
-  private block: Block | null;
+  /** Null when its memory was given back. */
+  private placement: Placement | null;
   /** Whether it is being run: an effect may record other programs meanwhile. */
   private running = false;
 
@@ -76,80 +77,17 @@ export class Program {
     private readonly engine: Engine,
     recording: Recording,
   ) {
-    const { machine, residents, team } = engine;
     const { inputs, outputs, events } = recording;
-    const threads = team.size;
-    // The first lowering tells how much scratch and how many commands there are; the second one has the addresses.
-    const lower = (addressOf: AddressOf, scratch: (event: number) => number): (Lowered | null)[] =>
-      events.map(({ call }, at) => call && lowerCall(call, addressOf, threads, scratch(at)));
-    const commandsOf = (lowered: readonly (Lowered | null)[]): Command[] =>
-      lowered.flatMap((one) => one?.commands ?? []);
-    const someAddress = (): number => SOME_ADDRESS;
-    const trial = lower(someAddress, someAddress);
-    const layout = layOut(
-      recording,
-      trial.map((one) => one?.scratchBytes ?? 0),
-    );
-    const trialList = commandsOf(trial);
-    // Threads take as long to start as kernels to be written and compiled.
-    if (trialList.some(({ parallel }) => parallel)) team.expect();
-    const listBytes = commandBytes(trialList);
-    // What is captured comes first: a program that does not fit leaves nothing behind.
-    for (const event of events) {
-      for (const { storage, dtype } of operandsOf(event)) {
-        if (storage.known) residents.settle(storage, dtype);
-      }
-    }
-    const block = machine.heap.allocateFor(this, layout.bytes + listBytes);
-    this.block = block;
-
-    const placed = new Map<Storage, Storage>();
-    const addressOf: AddressOf = (storage, dtype) => {
-      const place = layout.places.get(storage);
-      if (place !== undefined) return block.address + place.offset;
-      this.held.add(storage);
-      return residents.settle(storage, dtype);
-    };
-    /** The tensor of the program that stands for one of the recording. */
-    const here = (x: Tensor): Tensor => {
-      const address = addressOf(x.storage, x.dtype);
-      if (x.storage.known) return x;
-      let storage = placed.get(x.storage);
-      if (storage === undefined) {
-        storage = new Storage(null);
-        const bytes = layout.places.get(x.storage)?.bytes ?? 0;
-        const size = bytes / ARRAY_TYPES[x.dtype].BYTES_PER_ELEMENT;
-        residents.place(storage, { dtype: x.dtype, address, size });
-        placed.set(x.storage, storage);
-      }
-      return withLayout(new Tensor(storage, x.dtype, x.shape), x);
-    };
-
-    const lowered = lower(addressOf, (at) => block.address + layout.scratch[at]);
-    const list = commandsOf(lowered);
-    if (commandBytes(list) !== listBytes) {
-      throw new ValueError('program: a lowering depends on addresses; it must not.');
-    }
-    let at = writeCommands(machine, list, block.address + layout.bytes).from;
-    this.threads = threads;
-    this.parallel = list.some(({ parallel }) => parallel);
-    this.single = events.map(({ call, effect }, i): Step => {
-      if (call === null) {
-        const tensors = effect.tensors.map(here);
-        return { from: at, to: at, act: () => effect.body(...tensors), raise: null, call: null };
-      }
-      const commands = lowered[i]?.commands ?? null;
-      const from = at;
-      at += COMMAND_BYTES * (commands?.length ?? 0);
-      const act = commands === null ? launcher(call, here) : null;
-      const raise = lowered[i]?.faults === true ? launcher(call, here) : null;
-      return { from, to: at, act, raise, call: describe(call, commands) };
-    });
+    this.threads = engine.team.size;
+    const placement = new Placement(engine, recording, this.threads);
+    this.placement = placement;
+    this.parallel = placement.parallel;
+    this.arenaBytes = placement.arenaBytes;
+    this.single = stepsOf(events, placement);
     this.steps = joined(this.single);
     this.calls = this.single.flatMap(({ call }) => (call === null ? [] : [call]));
-    this.arenaBytes = layout.bytes;
-    this.inputs = inputs.map(here);
-    this.outputs = outputs.map(here);
+    this.inputs = inputs.map((x) => placement.tensorFor(x));
+    this.outputs = outputs.map((x) => placement.tensorFor(x));
     const written = events.flatMap(({ call }) => (call === null ? [] : writtenBy(call)));
     this.written = written.filter(({ known }) => known);
   }
@@ -200,9 +138,9 @@ export class Program {
 
   /** Gives its memory back at once, unless it is being run, and not only when nobody holds it any more: it cannot be run again. */
   release(): void {
-    if (this.block === null || this.running) return;
-    this.engine.machine.heap.releaseOf(this, this.block);
-    this.block = null;
+    if (this.placement === null || this.running) return;
+    this.placement.release();
+    this.placement = null;
   }
 
   /** The list of calls: op, kernels, shapes, work. */
@@ -248,7 +186,7 @@ export class Program {
   }
 
   private feed(inputs: readonly Tensor[]): void {
-    if (this.block === null) {
+    if (this.placement === null) {
       throw new ValueError('program: its memory was needed for another one; record it again.');
     }
     if (this.running) {
@@ -283,6 +221,24 @@ export class Program {
             `another program for it.`,
         );
   }
+}
+
+/** What is to be done for each event, one by one. */
+function stepsOf(events: readonly RecordedEvent[], placement: Placement): Step[] {
+  const here = (x: Tensor): Tensor => placement.tensorFor(x);
+  let at = placement.list;
+  return events.map(({ call, effect }, i): Step => {
+    if (call === null) {
+      const tensors = effect.tensors.map(here);
+      return { from: at, to: at, act: () => effect.body(...tensors), raise: null, call: null };
+    }
+    const { commands, faults } = placement.lowered[i] ?? { commands: null, faults: false };
+    const from = at;
+    at += COMMAND_BYTES * (commands?.length ?? 0);
+    const act = commands === null ? launcher(call, here) : null;
+    const raise = faults ? launcher(call, here) : null;
+    return { from, to: at, act, raise, call: describe(call, commands) };
+  });
 }
 
 /** The same steps, with commands that follow one another run by one call. */
