@@ -144,7 +144,7 @@ describe('a functional model', () => {
       'm.predict: the model has 2 outputs; use predictAll, which returns a list.',
     );
     expect(() => model.compile({ loss: ['mse'] })).toThrow(
-      "m.compile: loss needs one entry for each of the outputs 'score', 'kind'.",
+      "m.compile: loss needs one entry for each of the outputs 'score', 'kind'; got a list of 1.",
     );
   });
 

@@ -27,6 +27,7 @@ import type { MetricId } from './metrics.js';
 import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
 import type { ModelFlow } from './flow.js';
 import { formatProfile, profileOf, type ProfileEntry } from './profile.js';
+import { checkOptions } from './registry.js';
 import { readFileWhole, writeFileWhole } from './saving/files.js';
 import { decodeWeights } from './saving/read.js';
 import { checkSavable, encodeModel, encodeWeights, type SaveOptions } from './saving/write.js';
@@ -57,6 +58,14 @@ export interface CompileOptions {
   runEagerly?: boolean;
 }
 
+const COMPILE_OPTIONS = Object.keys({
+  optimizer: true,
+  loss: true,
+  lossWeights: true,
+  metrics: true,
+  runEagerly: true,
+} satisfies Record<keyof CompileOptions, true>);
+
 export interface TrainOnBatchOptions {
   sampleWeight?: TensorLike;
   classWeight?: ClassWeight;
@@ -73,6 +82,7 @@ export abstract class BaseModel extends Layer {
   /** Set it to true, in a callback say, to end `fit` after the current batch. */
   stopTraining = false;
   private compiled: Compiled | null = null;
+  private fitting = false;
   private modelSteps = new ModelSteps(this, null, false);
   /** For the methods that judge one batch. */
   private oneBatch = new Progress([]);
@@ -101,15 +111,22 @@ export abstract class BaseModel extends Layer {
   /**
    * Settles how the model is trained. Weights stay as they are.
    *
-   * @throws UnknownNameError for an unknown optimizer, loss or metric, listing the known ones
+   * @throws UnknownNameError for an unknown optimizer, loss, metric or option, listing the known ones; ValueError without a loss
    */
-  compile({
-    optimizer = 'rmsprop',
-    loss,
-    lossWeights = 1,
-    metrics = [],
-    runEagerly = false,
-  }: CompileOptions): void {
+  compile(options: CompileOptions): void {
+    const who = `${this.name}.compile`;
+    checkOptions(who, options, COMPILE_OPTIONS);
+    const {
+      optimizer = 'rmsprop',
+      loss,
+      lossWeights = 1,
+      metrics = [],
+      runEagerly = false,
+    } = options;
+    const given: unknown = loss;
+    if (given === undefined || given === null) {
+      throw new ValueError(`${who}: there is no loss; give one, as in { loss: 'mse' }.`);
+    }
     const outputs = planOutputs(this.name, this.outputNames, loss, lossWeights, metrics);
     this.compiled = { optimizer: getOptimizer(optimizer), outputs };
     this.modelSteps = new ModelSteps(this, this.compiled, runEagerly);
@@ -151,11 +168,22 @@ export abstract class BaseModel extends Layer {
    *
    * @returns the loss and metrics of every epoch
    * @throws NotCompiledError before `compile`
-   * @throws ShapeError, ValueError for data that do not fit; the signal's reason when it is aborted
+   * @throws ShapeError, ValueError for data that do not fit, and while another `fit` of the model is at work; the signal's reason
+   *   when it is aborted
    */
   async fit(x: DataLike, y: DataLike, options: FitOptions = {}): Promise<History> {
     this.requireCompiled('fit');
-    return fit(this, this.modelSteps, x, y, options);
+    if (this.fitting) {
+      throw new ValueError(
+        `${this.name}.fit: is at work already; wait for it with await before the next one.`,
+      );
+    }
+    this.fitting = true;
+    try {
+      return await fit(this, this.modelSteps, x, y, options);
+    } finally {
+      this.fitting = false;
+    }
   }
 
   /** The loss and metrics on samples x with targets y, by name: `{ loss, accuracy }`. @throws as `fit` */
@@ -184,8 +212,10 @@ export abstract class BaseModel extends Layer {
   }
 
   /** The outputs for samples x, in a list. @throws ShapeError, ValueError for data that do not fit */
-  predictAll(x: DataLike, { batchSize = 32 }: { batchSize?: number } = {}): Tensor[] {
+  predictAll(x: DataLike, options: { batchSize?: number } = {}): Tensor[] {
     const who = `${this.name}.predict`;
+    checkOptions(who, options, ['batchSize']);
+    const { batchSize = 32 } = options;
     const inputs = tensorsOf(who, 'x', x, this.inputNames);
     checkWhole(who, 'batchSize', batchSize, 1);
     const n = inputs[0].shape[0];
@@ -213,6 +243,7 @@ export abstract class BaseModel extends Layer {
     options: TrainOnBatchOptions = {},
   ): Record<string, number> {
     this.requireCompiled('trainOnBatch');
+    checkOptions('trainOnBatch', options, ['sampleWeight', 'classWeight']);
     const batch = prepareSamples(`${this.name}.trainOnBatch`, this, x, y, options);
     return this.logsOf(this.modelSteps.train(batch), batch);
   }
@@ -256,6 +287,7 @@ export abstract class BaseModel extends Layer {
   /** The loss and metrics of one batch, without training. @throws as `fit` */
   testOnBatch(x: DataLike, y: DataLike, options: TrainOnBatchOptions = {}): Record<string, number> {
     this.requireCompiled('testOnBatch');
+    checkOptions('testOnBatch', options, ['sampleWeight', 'classWeight']);
     const batch = prepareSamples(`${this.name}.testOnBatch`, this, x, y, options);
     return this.logsOf(this.modelSteps.test(batch), batch);
   }

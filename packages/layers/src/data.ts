@@ -34,7 +34,7 @@ export type ClassWeight = Readonly<Record<number, number>>;
 /**
  * What the user passed as one tensor for each name.
  *
- * @throws ShapeError when there are more or fewer, or a scalar
+ * @throws ShapeError when there are more or fewer, or a scalar; ValueError when there is nothing
  */
 export function tensorsOf(
   who: string,
@@ -55,6 +55,10 @@ function valuesOf(
   data: DataLike,
   names: readonly string[],
 ): readonly TensorLike[] {
+  const given: unknown = data;
+  if (given === undefined || given === null) {
+    throw new ValueError(`${who}: ${what} is missing; got ${String(given)}.`);
+  }
   if (isRecord(data)) {
     const byName: Readonly<Record<string, TensorLike>> = data;
     const missing = names.find((name) => !(name in data));

@@ -20,6 +20,7 @@ import {
 import type { BaseModel } from './base-model.js';
 import { checkWhole } from './checks.js';
 import { progressFor } from './progress.js';
+import { checkOptions, shown } from './registry.js';
 import type { ModelSteps } from './steps.js';
 import { Progress } from './training.js';
 
@@ -50,6 +51,20 @@ export interface FitOptions {
   signal?: AbortSignal;
 }
 
+const FIT_OPTIONS = Object.keys({
+  batchSize: true,
+  epochs: true,
+  initialEpoch: true,
+  shuffle: true,
+  validationSplit: true,
+  validationData: true,
+  sampleWeight: true,
+  classWeight: true,
+  callbacks: true,
+  verbose: true,
+  signal: true,
+} satisfies Record<keyof FitOptions, true>);
+
 export interface EvaluateOptions {
   /** Default 32. */
   batchSize?: number;
@@ -58,6 +73,13 @@ export interface EvaluateOptions {
   verbose?: Verbosity;
   signal?: AbortSignal;
 }
+
+const EVALUATE_OPTIONS = Object.keys({
+  batchSize: true,
+  sampleWeight: true,
+  verbose: true,
+  signal: true,
+} satisfies Record<keyof EvaluateOptions, true>);
 
 /** How long, in milliseconds, the loops run before they let others run. */
 const YIELD_AFTER = 30;
@@ -89,6 +111,7 @@ export async function fit(
   options: FitOptions,
 ): Promise<History> {
   const who = `${model.name}.fit`;
+  checkOptions(who, options, FIT_OPTIONS);
   const { shuffle = true, verbose = 1, callbacks = [], signal } = options;
   const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
   const epochs = checkWhole(who, 'epochs', options.epochs ?? 1, 0);
@@ -163,6 +186,13 @@ function trainingData(
     if (validationSplit !== undefined) {
       throw new ValueError(`${who}: give either validationSplit or validationData, not both.`);
     }
+    const given: unknown = validationData;
+    if (!Array.isArray(given) || given.length < 2 || given.length > 3) {
+      const came = Array.isArray(given) ? `a list of ${given.length}` : shown(given);
+      throw new ValueError(
+        `${who}: validationData is a list, [x, y] or [x, y, sampleWeight]; got ${came}.`,
+      );
+    }
     const [xVal, yVal, sampleWeight] = validationData;
     return [samples, prepareSamples(who, model, xVal, yVal, { sampleWeight })];
   }
@@ -204,6 +234,7 @@ export async function evaluate(
   options: EvaluateOptions,
 ): Promise<Record<string, number>> {
   const who = `${model.name}.evaluate`;
+  checkOptions(who, options, EVALUATE_OPTIONS);
   const batchSize = checkWhole(who, 'batchSize', options.batchSize ?? 32, 1);
   const samples = prepareSamples(who, model, x, y, { sampleWeight: options.sampleWeight });
   const display = await progressFor(options.verbose ?? 1, 'evaluation');

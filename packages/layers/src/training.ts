@@ -8,7 +8,7 @@ import type { Layer } from './layer.js';
 import { getLoss, meanLoss, type Loss, type LossId } from './losses.js';
 import { getMetric, metricNames, type Metric, type MetricId } from './metrics.js';
 import type { Optimizer } from './optimizers/index.js';
-import { checkName } from './registry.js';
+import { checkName, shown } from './registry.js';
 
 /** A setting for each output: one for all, a list in their order, or an object by their names. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -54,11 +54,13 @@ export function planOutputs(
     const setting = list[i];
     if (setting === undefined || Object.keys(settings).length !== names.length) {
       throw new ValueError(
-        `${model}.compile: ${what} needs one entry for each of the outputs ${names.map((n) => `'${n}'`).join(', ')}.`,
+        `${model}.compile: ${what} needs one entry for each of the outputs ${names.map((n) => `'${n}'`).join(', ')}; got ` +
+          `${Array.isArray(settings) ? `a list of ${settings.length}` : `those for ${Object.keys(settings).map(shown).join(', ')}`}.`,
       );
     }
     return setting;
   };
+  checkMetricLists(model, metrics);
   return names.map((name, i) => {
     const own = isMetricList(metrics) ? metrics : (metrics[name] ?? []);
     for (const id of own) if (typeof id === 'string') checkName('metric', id, metricNames);
@@ -69,6 +71,21 @@ export function planOutputs(
       metrics: own,
     };
   });
+}
+
+/** @throws ValueError for a single metric, or one under the name of an output, that is not in a list */
+function checkMetricLists(
+  model: string,
+  metrics: readonly MetricId[] | Readonly<Record<string, readonly MetricId[]>>,
+): void {
+  const given: unknown = metrics;
+  const single = typeof given !== 'object' || given === null || 'update' in given;
+  const lists: unknown[] = single || isMetricList(metrics) ? [] : Object.values(metrics);
+  if (!single && lists.every((list) => Array.isArray(list))) return;
+  throw new ValueError(
+    `${model}.compile: metrics are a list, as in ['accuracy'], or an object of lists by the names of the outputs; got ` +
+      `${shown(single ? given : lists.find((list) => !Array.isArray(list)))}.`,
+  );
 }
 
 function isMetricList(
