@@ -1,13 +1,14 @@
-/** The programs in the README do what the text beside them says. */
+/** The programs in the README, and in those of the packages, do what the text beside them says. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const programs = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, source]) => source);
+const programsIn = (file: string): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, source]) => source);
+const programs = programsIn(join(root, 'README.md'));
 
 /** Runs a program as a user would, and returns what it prints. */
 async function output(source: string): Promise<string> {
@@ -58,6 +59,18 @@ test('the compiled step finds the weights', async () => {
   expect(Number(a)).toBeCloseTo(1, 3);
   expect(Number(b)).toBeCloseTo(2, 3);
 }, 30_000);
+
+test.each(readdirSync(join(root, 'packages')))(
+  'the program of %s prints what its comments say',
+  async (name) => {
+    const [source, ...others] = programsIn(join(root, 'packages', name, 'README.md'));
+    expect(others).toHaveLength(0);
+    const promised = [...source.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map(([, text]) => text);
+    expect(promised.length).toBeGreaterThan(0);
+    expect(await output(source)).toBe(`${promised.join('\n')}\n`);
+  },
+  60_000,
+);
 
 test('there is no program that these tests do not run', () => {
   expect(programs).toHaveLength(4);
