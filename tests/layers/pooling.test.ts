@@ -6,13 +6,17 @@ import {
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GlobalMaxPooling2D,
+  Masking,
   MaxPooling1D,
   MaxPooling2D,
+  Sequential,
   UnknownNameError,
   UpSampling2D,
   ZeroPadding2D,
+  maskOf,
+  setMask,
 } from '@tapegrad/layers';
-import { variable } from '@tapegrad/autograd';
+import { Variable, gradients, variable } from '@tapegrad/autograd';
 import { Generator, ShapeError, ValueError, tensor, zeros } from '@tapegrad/tensor';
 import { messageOf } from '../support/errors.js';
 import { layerSuite } from '../support/layer-suite.js';
@@ -183,6 +187,47 @@ test('an element that is the maximum of several windows gets the gradients of al
 test('the window is 2 and moves by its size unless told otherwise', () => {
   expect(new MaxPooling2D().apply(zeros([1, 6, 8, 1])).shape).toEqual([1, 3, 4, 1]);
   expect(new AveragePooling2D([3, 2], { strides: null }).apply(zeros([1, 6, 8, 1])).shape).toEqual([1, 2, 4, 1]); // prettier-ignore
+});
+
+describe('GlobalAveragePooling1D of a masked sequence', () => {
+  const values = [
+    [[1, 2], [NaN, NaN], [3, 6]],
+    [[7, 8], [9, 9], [9, 9]],
+    [[9, 9], [9, 9], [9, 9]],
+  ]; // prettier-ignore
+  const mask = tensor([[true, false, true], [true, false, false], [false, false, false]]); // prettier-ignore
+
+  test.each([true, false])('is the mean of the steps that count (channels last %s)', (last) => {
+    const means = [[2, 4], [7, 8], [0, 0]]; // prettier-ignore
+    const dataFormat = last ? 'channelsLast' : 'channelsFirst';
+    const x = tensor(values, { dtype });
+    const input = new Variable(last ? x : x.transpose([0, 2, 1]));
+    setMask(input, mask);
+    const y = new GlobalAveragePooling1D({ dtype, dataFormat }).apply(input);
+    expect(y.toArray()).toEqual(means);
+    expect(maskOf(y)).toBeNull();
+    const kept = new GlobalAveragePooling1D({ dtype, dataFormat, keepDims: true }).apply(input);
+    expect(kept.squeeze(last ? 1 : 2).toArray()).toEqual(means);
+  });
+
+  test('gives no gradient to the others', () => {
+    const input = variable(values, dtype);
+    setMask(input, mask);
+    const sum = new GlobalAveragePooling1D({ dtype }).apply(input).sum();
+    const counts = [2, 1, 1];
+    const expected = (mask.toArray() as number[][]).map((row, i) =>
+      row.map((there) => [there / counts[i], there / counts[i]]),
+    );
+    expect(gradients([sum], [input])[0].toArray()).toEqual(expected);
+  });
+
+  test('reaches a model by way of Masking', () => {
+    const model = new Sequential([
+      new Masking({ inputShape: [3, 2], dtype }),
+      new GlobalAveragePooling1D({ dtype }),
+    ]);
+    expect(model.predict([[[1, 2], [0, 0], [5, 6]]]).toArray()).toEqual([[3, 4]]); // prettier-ignore
+  });
 });
 
 describe('what is refused', () => {

@@ -2,8 +2,9 @@
  * Layers that make one number of a window, or of all of space.
  */
 import { checkPadding, perAxis, type DataFormat } from '@tapegrad/tensor';
-import { type Variable, ops } from '@tapegrad/autograd';
+import { Variable, ops } from '@tapegrad/autograd';
 import { Layer, type BatchShape } from './layer.js';
+import { maskOf } from './masks.js';
 import {
   formatOf,
   joinParts,
@@ -224,7 +225,8 @@ export class GlobalMaxPooling2D extends GlobalPooling {
 }
 
 /**
- * The mean over all steps.
+ * The mean over all steps, of which those that the input's mask leaves out do not count. Where none counts the mean is 0 (in Keras
+ * it is NaN).
  *
  * Shapes: [batch, steps, channels] → [batch, channels], or [batch, 1, channels] with keepDims; or channels first.
  *
@@ -238,7 +240,14 @@ export class GlobalAveragePooling1D extends GlobalPooling {
   }
 
   protected override reduce(x: Variable, attrs: { axis: number[]; keepDims: boolean }): Variable {
-    return x.mean(attrs);
+    const mask = maskOf(x);
+    if (mask === null) return x.mean(attrs);
+    const [batch, steps] = mask.shape;
+    const counts = mask.reshape(
+      this.dataFormat === 'channelsFirst' ? [batch, 1, steps] : [batch, steps, 1],
+    );
+    const total = ops.where(counts, x, 0).sum(attrs);
+    return total.div(new Variable(counts.cast(x.dtype).sum(attrs).maximum(1)));
   }
 }
 
