@@ -119,6 +119,24 @@ describe('Bidirectional', () => {
     expect(states.map((s) => s.toArray())).toEqual(short.slice(1).map((s) => s.toArray()));
   });
 
+  test.each(['concat', 'sum', 'mul', 'ave', null] as const)(
+    'the outputs of masked steps are 0 when merged by %s, those of others as without them',
+    (mergeMode) => {
+      // As Bidirectional of Keras 3, which sets zero_output_for_mask where all steps are given.
+      const input = new Variable(x);
+      setMask(input, tensor([[false, true, true, false]]));
+      const layer = new Bidirectional(new SimpleRNN(2, { dtype, returnSequences: true }), {
+        mergeMode,
+      });
+      const short = layer.applyAll(x.slice({ begin: [0, 1, 0], size: [1, 2, 2] }));
+      layer.applyAll(input).forEach((y, i) => {
+        const zero = new Array<number>(y.shape[2]).fill(0);
+        const [kept] = short[i].value.toArray() as number[][][];
+        expect(y.toArray()).toEqual([[zero, ...kept, zero]]);
+      });
+    },
+  );
+
   test('forgets in both directions', () => {
     const layer = new Bidirectional(new GRU(3, { dtype, stateful: true }));
     const first = layer.apply(x).toArray();

@@ -63,7 +63,8 @@ export interface BidirectionalOptions extends LayerOptions {
 
 /**
  * A recurrent layer and another that goes through time the other way (Schuster & Paliwal 1997). With `returnSequences` the
- * outputs of the second are brought back into the order of time before merging.
+ * outputs of the second are brought back into the order of time before merging, and steps that the input's mask leaves out have
+ * outputs of 0: what each direction would repeat there is of different steps.
  *
  * Shapes as for the layer, the last axis twice as long when merged by 'concat'. Initial states and, with `returnState`,
  * states: those of forward, then those of backward. Weights: `forward.kernel`, …, `backward.kernel`, …
@@ -128,14 +129,15 @@ export class Bidirectional extends Wrapper {
   override callAll(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
     const [ahead, back] = this.parted(inputs);
     const outputs = [this.forward.run(ahead, context), this.backward.run(back, context)];
+    const mask = this.forward.returnSequences ? maskOf(inputs[0]) : null;
     const inTime = outputs.map(([y], i) => {
       const reversed = [this.forward, this.backward][i].goBackwards;
-      return this.forward.returnSequences && reversed ? y.flip(1) : y;
+      const ordered = this.forward.returnSequences && reversed ? y.flip(1) : y;
+      return mask === null ? ordered : ops.where(mask.expandDims(2), ordered, 0);
     });
     const merged =
       this.mergeMode === null ? inTime : [MERGES[this.mergeMode](inTime[0], inTime[1])];
-    const mask = maskOf(inputs[0]);
-    if (this.forward.returnSequences && mask !== null) for (const y of merged) setMask(y, mask);
+    if (mask !== null) for (const y of merged) setMask(y, mask);
     return [...merged, ...outputs.flatMap(([, ...states]) => states)];
   }
 
@@ -164,7 +166,9 @@ export class Bidirectional extends Wrapper {
 }
 
 /**
- * One layer, with the same weights, for every time step: [batch, time, …] → [batch, time, …].
+ * One layer, with the same weights, for every time step: [batch, time, …] → [batch, time, …]. The layer gets all steps of all
+ * samples as one batch: a BatchNormalization in it takes its mean over all of them, masked ones included, and once, where Keras goes
+ * step by step.
  *
  * @throws ShapeError for an input without a time axis
  * @example
