@@ -151,9 +151,12 @@ describe('masks', () => {
     expect(maskOf(new Add().apply([steps(1, 0), open()]))).toBeNull();
   });
 
-  test('a step of features side by side counts when it does in all inputs', () => {
-    const y = new Concatenate().apply([steps(1, 0), steps(1, 1), open()]);
-    expect(maskOf(y)?.toArray()).toEqual([[1, 0]]);
+  test('a step of features side by side counts when it does in one of the inputs', () => {
+    // As Concatenate.compute_mask of Keras 3.15; an input without a mask counts everywhere.
+    const masked = new Concatenate().apply([steps(1, 0, 0), steps(0, 1, 0)]);
+    expect(maskOf(masked)?.toArray()).toEqual([[1, 1, 0]]);
+    const y = new Concatenate().apply([steps(1, 0), steps(0, 0), open()]);
+    expect(maskOf(y)?.toArray()).toEqual([[1, 1]]);
   });
 
   test('along time the masks are put together', () => {

@@ -238,7 +238,7 @@ export class Concatenate extends Merge {
     }, first);
   }
 
-  /** Along time the masks are put together as well; otherwise a step counts when it does in all inputs. */
+  /** Along time the masks are put together as well; otherwise a step counts when it does in any of the inputs (as in Keras). */
   protected override mergedMask(
     inputs: readonly Variable[],
     masks: readonly (Tensor | null)[],
@@ -247,7 +247,7 @@ export class Concatenate extends Merge {
     const full = masks.map((mask, i) => mask ?? ones(inputs[i].shape.slice(0, 2), 'bool'));
     if (normalizeAxis(this.name, this.axis, inputs[0].rank) === 1)
       return tensorOps.concat(full, { axis: 1 });
-    return full.reduce((a, b) => a.logicalAnd(b));
+    return full.reduce((a, b) => a.logicalOr(b));
   }
 }
 
