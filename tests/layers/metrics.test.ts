@@ -163,6 +163,13 @@ describe('edges', () => {
     }
   });
 
+  test('binary accuracy is about targets of 0 and 1: no other is ever hit', () => {
+    // As keras.metrics.BinaryAccuracy of Keras 3.15, the mean of y_true == (y_pred > 0.5).
+    const yTrue = tensor([-1, -1, 0.25, 0.75, 0, 1]);
+    const yPred = tensor([0.2, 0.8, 0.2, 0.8, 0.2, 0.8]);
+    expect(once(metrics.binaryAccuracy(), yTrue, yPred)).toBeCloseTo(2 / 6, 15);
+  });
+
   test('binary accuracy takes [n] and [n, 1] for the same, never all against all', () => {
     expect(
       once(metrics.binaryAccuracy(), tensor([1, 0, 1]), tensor([[0.9], [0.1], [0.2]])),

@@ -105,7 +105,7 @@ function amongFirst(k: number): typeof greatestHits {
 
 /**
  * The share of elements whose prediction is on the right side of the threshold (default 0.5): above it for a true 1, not
- * above it for a true 0.
+ * above it for a true 0. Targets that are neither, as −1, are never hit.
  *
  * @throws ShapeError (in update) unless yTrue and yPred have the same shape, [n] and [n, 1] being taken as the same
  * @example
@@ -126,8 +126,8 @@ export function binaryAccuracy(options: { threshold?: number } & MetricOptions =
       const limit = inPrecisionOf(yPred, threshold);
       const hits = new Uint8Array(yPred.size);
       for (let i = 0; i < hits.length; i++) {
-        const positive = p.data[p.offset + i] > limit;
-        hits[i] = positive === (t.data[t.offset + i] !== 0) ? 1 : 0;
+        const predicted = p.data[p.offset + i] > limit ? 1 : 0;
+        hits[i] = t.data[t.offset + i] === predicted ? 1 : 0;
       }
       return { shape, values: hits };
     }),
