@@ -281,7 +281,10 @@ test('int32 wraps around as in typed arrays', () => {
       d - 2 ** k,
     ]),
   );
-  const doubles = tensor([...near, 2 ** 31 + 2 ** 32, NaN, Infinity, -Infinity, -0.5], 'float64');
+  // Whole numbers of turns of 2³² themselves, up to where odd ones end.
+  const turns = [51, 52, 53].flatMap((k) => [1 - 2 ** k, 2 ** k - 1, 2 ** k + 1].map((n) => n * 2 ** 32)); // prettier-ignore
+  const odd = [2 ** 31 + 2 ** 32, NaN, Infinity, -Infinity, -0.5, ...turns];
+  const doubles = tensor([...near, ...odd], 'float64');
   check({ op: 'cast', dtypes: ['float64'], attrs, tolerance: 0 }, [doubles]);
 });
 

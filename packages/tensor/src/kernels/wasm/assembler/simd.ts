@@ -121,7 +121,7 @@ export const i32x4 = {
   min_s: v2('i32x4.min_s', 182),
   max_s: v2('i32x4.max_s', 184),
   trunc_sat_f32x4_s: v1('i32x4.trunc_sat_f32x4_s', 248),
-  trunc_sat_f64x2_s_zero: v1('i32x4.trunc_sat_f64x2_s_zero', 252),
+  trunc_sat_f64x2_u_zero: v1('i32x4.trunc_sat_f64x2_u_zero', 253),
 };
 
 export const i64x2 = {

@@ -10,9 +10,9 @@ import type { Vector } from './lanes.js';
 export function toInt32(f: FunctionBuilder, x: Vector): Vector {
   const whole = f.local('v128', f64x2.trunc(x));
   // Scaled by a power of two nothing is rounded; ∞ − ∞ is NaN, which becomes 0.
-  const turns = f64x2.floor(f64x2.add(f64x2.mul(whole, f64x2.const(2 ** -32)), f64x2.const(0.5)));
+  const turns = f64x2.floor(f64x2.mul(whole, f64x2.const(2 ** -32)));
   const rest = f64x2.sub(whole, f64x2.mul(turns, f64x2.const(2 ** 32)));
-  return i32x4.trunc_sat_f64x2_s_zero(rest);
+  return i32x4.trunc_sat_f64x2_u_zero(rest);
 }
 
 /** Four int32 from two vectors of float64. */
