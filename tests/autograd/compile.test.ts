@@ -66,8 +66,8 @@ describe('results', () => {
 
   test('are Variables and nothing else', () => {
     const wrong: [unknown, string][] = [
-      [3, 'a number instead'],
-      [[variable(1), [variable(2)]], 'a list among its results'],
+      [3, '3 instead'],
+      [[variable(1), [variable(2)]], '[a Variable] among its results'],
       [{ a: variable(1), b: x }, 'a Tensor among its results'],
       [undefined, 'undefined instead'],
     ];
@@ -319,7 +319,7 @@ describe('the kernels', () => {
 test('what is no function is an error at once', () => {
   const model: unknown = { name: 'model' };
   expect(messageOf(ValueError, () => compile(model as () => Variable))).toBe(
-    'compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got an Object.',
+    'compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got an object.',
   );
 });
 

@@ -486,7 +486,7 @@ describe('functions that cannot be differentiated', () => {
   test('because they are none', () => {
     expect(() => loosely(3)).toThrow(
       new GradientError(
-        'a function of Variables is differentiated, as in grad((x) => x.square().sum()); got a number.',
+        'a function of Variables is differentiated, as in grad((x) => x.square().sum()); got 3.',
       ),
     );
     expect(() => Reflect.apply(vjp, null, [variable(1), 1]) as unknown).toThrow(
@@ -499,7 +499,9 @@ describe('functions that cannot be differentiated', () => {
     expect(() => loosely(() => undefined)).toThrow(
       new GradientError(`${message}undefined. Is there a return missing?`),
     );
-    expect(() => loosely((x: Variable) => [x])).toThrow(new GradientError(`${message}a list.`));
+    expect(() => loosely((x: Variable) => [x])).toThrow(
+      new GradientError(`${message}[a Variable].`),
+    );
     expect(() => loosely((x: Variable) => x.value)).toThrow(
       new GradientError(`${message}a Tensor.`),
     );

@@ -267,7 +267,7 @@ describe('lists and objects that are none', () => {
     [
       'a window in quotes',
       () => made(MaxPooling2D, '2', { name: 'p' }),
-      "p: poolSize must be a whole number, or 2 of them, of 1 or more; got the string '2'.",
+      "p: poolSize must be a whole number, or 2 of them, of 1 or more; got '2'.",
     ],
     [
       'an input without options',

@@ -71,10 +71,10 @@ describe('nested arrays', () => {
   test.each([
     ['null', null, 'at the top there is null'],
     ['undefined', undefined, 'at the top there is undefined'],
-    ['text', '12', "at the top there is the string '12'"],
-    ['text inside', [[1, '2']], "at [0, 1] there is the string '2'"],
+    ['text', '12', "at the top there is '12'"],
+    ['text inside', [[1, '2']], "at [0, 1] there is '2'"],
     ['null inside', [1, null], 'at [1] there is null'],
-    ['an object inside', [{}], 'at [0] there is an Object'],
+    ['an object inside', [{}], 'at [0] there is an object'],
   ] as [string, unknown, string][])('refuses %s', (_, values, text) => {
     expect(messageOf(ValueError, () => tensor(values as number))).toBe(
       `tensor: ${text}; expected a number, a boolean or an array of them.`,
@@ -98,7 +98,7 @@ describe('nested arrays', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['a shape by itself', [2, 2], 'an Array'],
+    ['a shape by itself', [2, 2], '[2, 2]'],
     ['a number', 2, '2'],
     ['a misspelt option', { dtyp: 'int32' }, "the option 'dtyp'"],
   ])('refuses %s after the values', (_, options, got) => {

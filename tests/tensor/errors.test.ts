@@ -428,7 +428,7 @@ const table: readonly [string, () => unknown, string][] = [
   [
     'a tensor too many',
     () => loose.add([1], [2], [3]),
-    'ValueError: add: takes a, b and nothing else; got an Array after the tensors.',
+    'ValueError: add: takes a, b and nothing else; got [3] after the tensors.',
   ],
   [
     'the leading attribute twice',
@@ -453,7 +453,7 @@ const table: readonly [string, () => unknown, string][] = [
   [
     'an axis in quotes',
     () => loose.sum([1], '0'),
-    "ShapeError: sum: axis is a number or a list of them; got the string '0'.",
+    "ShapeError: sum: axis is a number or a list of them; got '0'.",
   ],
 ];
 

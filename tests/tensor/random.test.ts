@@ -94,7 +94,7 @@ describe('repeating', () => {
     expect(messageOf(ValueError, () => setSeed(NaN))).toContain('the seed is NaN');
     for (const seed of [undefined, null, {}])
       expect(() => Reflect.apply(setSeed, null, [seed]) as unknown).toThrow(
-        /^Generator: the seed is (undefined|null|an Object); give a number or a string\.$/,
+        /^Generator: the seed is (undefined|null|an object); give a number or a string\.$/,
       );
   });
 });
@@ -319,7 +319,7 @@ test.each<['uniform' | 'normal' | 'truncatedNormal' | 'bernoulli', string, unkno
   ['normal', 'numbers in a row', [0, 3], "'mean', 'stddev' or 'dtype'; got 0"],
   ['truncatedNormal', 'a shape', [{ shape: [3] }], "'mean', 'stddev' or 'dtype'; got 'shape'"],
   ['uniform', 'bounds', [{ min: 1 }], "'low', 'high' or 'dtype'; got 'min'"],
-  ['bernoulli', 'a dtype', [0.5, 'bool'], "'dtype'; got the string 'bool'"],
+  ['bernoulli', 'a dtype', [0.5, 'bool'], "'dtype'; got 'bool'"],
 ])('%s refuses %s', (name, _, args, text) => {
   const generator = new Generator(1);
   expect(

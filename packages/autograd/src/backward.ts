@@ -1,8 +1,8 @@
 /**
  * Reverse mode: from results back to what they depend on, each node once.
  */
-import { formatShape, ones, sameShape, type TensorType } from '@tapegrad/tensor';
-import { GradientError, kindOf } from './errors.js';
+import { formatShape, ones, sameShape, shown, type TensorType } from '@tapegrad/tensor';
+import { GradientError } from './errors.js';
 import { GraphNode, type Edge } from './node.js';
 import { Variable, toVariable, withRecording, type VariableLike } from './variable.js';
 import { isBroadcastOf, sumTo, zeroOf } from './vjp-helpers.js';
@@ -213,6 +213,6 @@ function checkVariables(what: string, list: readonly Variable[]): void {
   if (isList && given.every((x) => x instanceof Variable)) return;
   throw new GradientError(
     `gradients: ${what} are a list of Variables, as in gradients([loss], [w]); got ` +
-      `${kindOf(wrong)}${isList ? ' in the list' : ''}.`,
+      `${shown(wrong)}${isList ? ' in the list' : ''}.`,
   );
 }

@@ -1,9 +1,15 @@
 /**
  * Steps of one's own as programs.
  */
-import { CompiledStep, ValueError, typesKey, type ProfileRow, type Tensor } from '@tapegrad/tensor';
+import {
+  CompiledStep,
+  ValueError,
+  typesKey,
+  shown,
+  type ProfileRow,
+  type Tensor,
+} from '@tapegrad/tensor';
 import { withOwnGrads } from './backward.js';
-import { kindOf } from './errors.js';
 import { isDifferentiated } from './transforms.js';
 import { Variable, toVariable, type VariableLike } from './variable.js';
 
@@ -45,7 +51,7 @@ export function compile<R extends StepResult>(
 ): CompiledFunction<R> {
   if (typeof step !== 'function') {
     throw new ValueError(
-      `compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got ${kindOf(step)}.`,
+      `compile: makes a program of a function of Variables, as in compile((x) => x.mul(2)); got ${shown(step)}.`,
     );
   }
   /**
@@ -98,7 +104,7 @@ function partsOf(result: StepResult): {
     if (value instanceof Variable) continue;
     throw new ValueError(
       `compile: a step returns a Variable, a list of them, or an object of them; got ` +
-        `${kindOf(value)} ${values.length > 1 ? 'among its results' : 'instead'}.` +
+        `${shown(value)} ${values.length > 1 ? 'among its results' : 'instead'}.` +
         (value === undefined ? ' Is there a return missing?' : ''),
     );
   }

@@ -10,10 +10,11 @@ import {
   isFloat,
   ones,
   tensor,
+  shown,
   type Tensor,
 } from '@tapegrad/tensor';
 import { gradients } from './backward.js';
-import { GradientError, kindOf } from './errors.js';
+import { GradientError } from './errors.js';
 import { Probe, concatenated, evaluate, type Subject } from './gradcheck-probe.js';
 import { GradcheckReport, type Slope } from './gradcheck-report.js';
 import { Variable, isRecording, noGrad, toVariable, withRecording } from './variable.js';
@@ -61,7 +62,7 @@ export function gradcheck(
   const given: unknown = inputs;
   if (!Array.isArray(given)) {
     throw new ValueError(
-      `gradcheck: inputs are a list, one for each argument of the function, as in gradcheck(f, [x]); got ${kindOf(given)}.`,
+      `gradcheck: inputs are a list, one for each argument of the function, as in gradcheck(f, [x]); got ${shown(given)}.`,
     );
   }
   const values = inputs.map((x) => ownFloat64(toVariable(x, 'float64').value));

@@ -1,9 +1,9 @@
 /**
  * Functions that turn a function into its derivatives.
  */
-import { ShapeError, eye, formatShape } from '@tapegrad/tensor';
+import { ShapeError, eye, formatShape, shown } from '@tapegrad/tensor';
 import { gradients, nodesBelow, type BackwardOptions } from './backward.js';
-import { GradientError, kindOf } from './errors.js';
+import { GradientError } from './errors.js';
 import { GraphNode } from './node.js';
 import { edgeTo, ops } from './ops.js';
 import { Variable, isRecording, toVariable, withRecording, type VariableLike } from './variable.js';
@@ -55,7 +55,7 @@ function observe(
 function checkFunction(f: unknown): void {
   if (typeof f === 'function') return;
   throw new GradientError(
-    `a function of Variables is differentiated, as in grad((x) => x.square().sum()); got ${kindOf(f)}.`,
+    `a function of Variables is differentiated, as in grad((x) => x.square().sum()); got ${shown(f)}.`,
   );
 }
 
@@ -73,7 +73,7 @@ function run(f: Differentiable, inputs: readonly Variable[]): Variable {
     const value: unknown = withRecording(true, () => f(...inputs));
     if (value instanceof Variable) return value;
     throw new GradientError(
-      `the function to be differentiated must return a Variable; got ${kindOf(value)}.` +
+      `the function to be differentiated must return a Variable; got ${shown(value)}.` +
         (value === undefined ? ' Is there a return missing?' : ''),
     );
   } finally {

@@ -1,9 +1,15 @@
 /**
  * What layers, models and callbacks require of their options and inputs.
  */
-import { ShapeError, ValueError, formatShape, normalizeAxes, type Axes } from '@tapegrad/tensor';
+import {
+  ShapeError,
+  ValueError,
+  formatShape,
+  normalizeAxes,
+  shown,
+  type Axes,
+} from '@tapegrad/tensor';
 import type { BatchShape } from './layer.js';
-import { shown } from './registry.js';
 
 /** A number that must be whole and not less than `least`. @throws ValueError */
 export function checkWhole(owner: string, what: string, n: number, least: number): number {

@@ -1,7 +1,7 @@
 /**
  * The loops over epochs and batches behind `fit` and `evaluate`.
  */
-import { ValueError, defaultGenerator, type TensorLike } from '@tapegrad/tensor';
+import { ValueError, defaultGenerator, shown, type TensorLike } from '@tapegrad/tensor';
 import {
   History,
   checkCallbacks,
@@ -20,7 +20,7 @@ import {
 import type { BaseModel } from './base-model.js';
 import { checkWhole } from './checks.js';
 import { progressFor } from './progress.js';
-import { checkOptions, shown } from './registry.js';
+import { checkOptions } from './registry.js';
 import type { ModelSteps } from './steps.js';
 import { Progress } from './training.js';
 

@@ -12,6 +12,7 @@ import {
   sizeOf,
   tensor,
   zeros,
+  shown,
   type DType,
   type Shape,
   type TensorLike,
@@ -21,7 +22,7 @@ import { checkSizes } from './checks.js';
 import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
-import { checkOptions, shown } from './registry.js';
+import { checkOptions } from './registry.js';
 import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
 import { ConfigWriter } from './saving/config.js';
 import { classNameOf, optionNamesOf } from './saving/layer-classes.js';

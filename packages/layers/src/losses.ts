@@ -8,12 +8,15 @@ import {
   formatShape,
   normalizeAxis,
   sameShape,
+  shown,
+  type Tensor,
 } from '@tapegrad/tensor';
 import { Variable, ops, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { logitsOf } from './activations.js';
-import { checkOptions, lookup, shown } from './registry.js';
+import { maskOf } from './masks.js';
+import { checkOptions, lookup } from './registry.js';
 import { made } from './saving/recipes.js';
-import { checkLabels, inShape, labelShape, matched } from './targets.js';
+import { checkLabels, inShape, isForFirstAxes, labelShape, matched } from './targets.js';
 
 /** What Keras adds or clips to, so that no logarithm and no quotient is infinite. */
 const EPSILON = 1e-7;
@@ -33,7 +36,8 @@ export type LossFunction = (yTrue: Variable, yPred: Variable) => Variable;
 
 /**
  * The mean of a loss over a batch: Σ weight·loss / n, with n the number of losses (Keras's 'sumOverBatchSize': the weights
- * do not change what the sum is divided by).
+ * do not change what the sum is divided by). Where the predictions have a mask [batch, time] and the losses one for each step
+ * (or more), n counts those of the steps that the mask leaves in, and the others are left out; without any the mean is 0.
  *
  * @param sampleWeight [batch], or the shape of the losses
  * @throws ShapeError when the weights do not fit; ValueError when the loss returns anything but a Variable
@@ -53,17 +57,26 @@ export function meanLoss(
     );
   }
   const values = returned;
-  if (sampleWeight === undefined) return values.mean();
+  const mask = maskOf(yPred);
+  if (sampleWeight === undefined) return meanOf(values, mask);
   const weight = toVariable(sampleWeight);
-  const fits = weight.shape.every((n, i) => n === values.shape[i]);
-  if (weight.rank > values.rank || !fits) {
+  if (!isForFirstAxes(weight.shape, values.shape)) {
     throw new ShapeError(
       `${loss.name}: sampleWeight must have the shape of the losses, ${formatShape(values.shape)}, or its first axes; got ` +
         `${formatShape(weight.shape)}.`,
     );
   }
   const shape = values.shape.map((n, i) => (i < weight.rank ? n : 1));
-  return values.mul(inShape(weight.cast(values.dtype), shape)).mean();
+  return meanOf(values.mul(inShape(weight.cast(values.dtype), shape)), mask);
+}
+
+/** The mean of the values that a mask of their first axes leaves in; of all where there is none for these axes. */
+function meanOf(values: Variable, mask: Tensor | null): Variable {
+  if (mask === null || !isForFirstAxes(mask.shape, values.shape)) return values.mean();
+  const shape = values.shape.map((n, i) => (i < mask.rank ? n : 1));
+  const perStep = values.size / mask.size;
+  const count = mask.cast(values.dtype).sum().mul(perStep).maximum(1);
+  return ops.where(mask.reshape(shape), values, 0).sum().div(new Variable(count));
 }
 
 /** The mean over the last axis; of one element it is that element, without an op that computes. */

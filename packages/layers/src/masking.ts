@@ -13,7 +13,8 @@ export interface MaskingOptions extends LayerOptions {
 
 /**
  * Gives its output a mask that leaves out the time steps whose features all equal `maskValue`, and sets these to 0. Recurrent
- * layers skip them, attention does not look at them, averages do not count them.
+ * layers skip them, attention does not look at them, averages do not count them, and where the mask reaches an output of the model
+ * nor do its loss and metrics.
  *
  * Shapes: [batch, time, …] → the same.
  *

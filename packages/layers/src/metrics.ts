@@ -8,6 +8,7 @@ import {
   formatShape,
   sameShape,
   sizeOf,
+  shown,
   type Shape,
   type Tensor,
   type TypedArray,
@@ -15,7 +16,7 @@ import {
 import { Variable, noGrad } from '@tapegrad/autograd';
 import * as losses from './losses.js';
 import type { Loss, LossFunction, LossName } from './losses.js';
-import { checkName, checkOptions, shown } from './registry.js';
+import { checkName, checkOptions } from './registry.js';
 import { made } from './saving/recipes.js';
 import {
   ConfusionRatio,

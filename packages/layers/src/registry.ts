@@ -2,7 +2,7 @@
  * Tables of things that can be given by name, and what is said about a name that is not in them.
  */
 import { Variable } from '@tapegrad/autograd';
-import { Tensor, ValueError, formatChoices } from '@tapegrad/tensor';
+import { Tensor, ValueError, formatChoices, shown } from '@tapegrad/tensor';
 import { UnknownNameError } from './errors.js';
 
 /**
@@ -24,16 +24,6 @@ export function checkName(kind: string, name: unknown, known: readonly string[])
   throw new UnknownNameError(
     `Unknown ${kind} ${typeof name === 'string' ? `'${name}'` : shown(name)}.${hint} Known are ${formatChoices(known)}.`,
   );
-}
-
-/** A value as messages show it: with quotes around a string, so that '3' is seen not to be 3. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value);
-  const made = 'constructor' in value ? value.constructor.name : 'Object';
-  return made === 'Object' ? 'an object' : `${/^[aeiou]/i.test(made) ? 'an' : 'a'} ${made}`;
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * Penalties on weights, added to the loss.
  */
-import { ValueError } from '@tapegrad/tensor';
+import { ValueError, shown } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
-import { checkOptions, lookup, shown } from './registry.js';
+import { checkOptions, lookup } from './registry.js';
 import { made } from './saving/recipes.js';
 
 /** From a weight to a scalar that is added to the loss. */

@@ -5,14 +5,13 @@ import {
   ShapeError,
   ValueError,
   formatShape,
-  sameShape,
   sizeOf,
   type Shape,
   type Tensor,
   type TypedArray,
 } from '@tapegrad/tensor';
 import { checkOptions } from './registry.js';
-import { comparedShape } from './targets.js';
+import { comparedShape, isForFirstAxes } from './targets.js';
 
 /** A number, or several, that sums up all batches since the last reset. */
 export interface Metric {
@@ -21,8 +20,10 @@ export interface Metric {
    * Takes in a batch.
    *
    * @param sampleWeight [batch], or the shape of the values that are averaged. Default all 1
+   * @param mask [batch, time], that of the predictions: steps that it leaves out weigh nothing. Set aside where there is not a
+   *   value for each step
    */
-  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void;
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor, mask?: Tensor): void;
   /** The value so far; 0 before the first batch. */
   result(): number | number[];
   reset(): void;
@@ -49,21 +50,41 @@ export function flat(x: Tensor): Flat {
   return x.contiguous ? x : { data: x.toTypedArray(), offset: 0 };
 }
 
-/**
- * The weights of values of a shape: how many neighbouring values share each weight, along with the weights.
- *
- * @throws ShapeError unless the weights have the values' shape or its first axes
- */
-function weightsFor(name: string, weight: Tensor, shape: Shape): Flat & { share: number } {
-  const leading = shape.slice(0, weight.rank);
-  if (weight.rank > shape.length || !sameShape(weight.shape, leading)) {
+/** Weights of values, neighbouring ones sharing one. */
+interface Weights extends Flat {
+  /** How many values have the same weight. */
+  readonly share: number;
+}
+
+/** The weights of values of a shape; null when all are 1. @throws ShapeError unless sampleWeight has that shape or its first axes */
+function weightsFor(
+  name: string,
+  sampleWeight: Tensor | undefined,
+  mask: Tensor | undefined,
+  shape: Shape,
+): Weights | null {
+  if (sampleWeight !== undefined && !isForFirstAxes(sampleWeight.shape, shape)) {
     throw new ShapeError(
       `${name}: sampleWeight must have the shape of the values, ${formatShape(shape)}, or its first axes; got ` +
-        `${formatShape(weight.shape)}.`,
+        `${formatShape(sampleWeight.shape)}.`,
     );
   }
+  const given = sampleWeight === undefined ? null : shared(sampleWeight, shape);
+  if (mask === undefined || !isForFirstAxes(mask.shape, shape)) return given;
+  const there = shared(mask, shape);
+  if (given === null) return there;
+  const data = new Float64Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = weightOf(given, i) * weightOf(there, i);
+  return { data, offset: 0, share: 1 };
+}
+
+function shared(weight: Tensor, shape: Shape): Weights {
   const { data, offset } = flat(weight);
   return { data, offset, share: sizeOf(shape.slice(weight.rank)) };
+}
+
+function weightOf({ data, offset, share }: Weights, i: number): number {
+  return data[offset + Math.floor(i / share)];
 }
 
 /**
@@ -88,18 +109,18 @@ export class MeanMetric implements Metric {
     private readonly measure: Measure,
   ) {}
 
-  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor, mask?: Tensor): void {
     const { values, shape } = this.measure(yTrue, yPred);
-    if (sampleWeight === undefined) {
+    const weights = weightsFor(this.name, sampleWeight, mask, shape);
+    if (weights === null) {
       let total = 0;
       for (let i = 0; i < values.length; i++) total += values[i];
       this.total += total;
       this.count += values.length;
       return;
     }
-    const { data, offset, share } = weightsFor(this.name, sampleWeight, shape);
     for (let i = 0; i < values.length; i++) {
-      const weight = data[offset + Math.floor(i / share)];
+      const weight = weightOf(weights, i);
       this.total += weight * values[i];
       this.count += weight;
     }
@@ -154,14 +175,13 @@ export class ConfusionRatio implements Metric {
     this.below = new Float64Array(this.thresholds.length);
   }
 
-  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor, mask?: Tensor): void {
     const shape = comparedShape(this.name, yTrue.shape, yPred.shape);
     const [t, p] = [flat(yTrue), flat(yPred)];
-    const weights = sampleWeight === undefined ? null : weightsFor(this.name, sampleWeight, shape);
+    const weights = weightsFor(this.name, sampleWeight, mask, shape);
     const limits = this.thresholds.map((threshold) => inPrecisionOf(yPred, threshold));
     for (let i = 0; i < yPred.size; i++) {
-      const weight =
-        weights === null ? 1 : weights.data[weights.offset + Math.floor(i / weights.share)];
+      const weight = weights === null ? 1 : weightOf(weights, i);
       const isTrue = t.data[t.offset + i] !== 0;
       const score = p.data[p.offset + i];
       for (let k = 0; k < limits.length; k++) {

@@ -1,12 +1,12 @@
 /**
  * Sequential: layers one after another.
  */
-import { ShapeError, ValueError } from '@tapegrad/tensor';
+import { ShapeError, ValueError, shown } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import { Layer, type BatchShape, type CallContext } from './layer.js';
 import type { ModelFlow } from './flow.js';
-import { shown } from './registry.js';
+
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 

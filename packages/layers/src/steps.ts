@@ -1,10 +1,11 @@
 /**
  * A model's steps of training, testing and predicting, recorded as programs where the kernels allow it.
  */
-import { CompiledStep, ValueError, type Program, type Tensor } from '@tapegrad/tensor';
+import { CompiledStep, ValueError, ones, type Program, type Tensor } from '@tapegrad/tensor';
 import { Variable, noGrad } from '@tapegrad/autograd';
 import type { BaseModel } from './base-model.js';
 import type { Samples } from './data.js';
+import { maskOf } from './masks.js';
 import { RNN } from './rnn.js';
 import { layersWithin } from './states.js';
 import {
@@ -87,7 +88,8 @@ export class ModelSteps {
       // The first step may have made weights and states.
       this.refresh();
       const judged = settings.outputs.some(({ metrics }) => metrics.length > 0);
-      return [total, ...losses, ...(judged ? yPred : [])].map(({ value }) => value);
+      const results = [total, ...losses, ...(judged ? yPred : [])].map(({ value }) => value);
+      return judged ? [...results, ...masksOf(yPred)] : results;
     });
   }
 
@@ -97,7 +99,8 @@ export class ModelSteps {
     return {
       loss: total.item(),
       losses: rest.slice(0, count).map((loss) => loss.item()),
-      yPred: rest.slice(count),
+      yPred: rest.slice(count, 2 * count),
+      masks: rest.slice(2 * count),
     };
   }
 
@@ -146,6 +149,13 @@ export class ModelSteps {
     if (same) return;
     for (const step of [this.training, this.testing, this.predicting]) step.forget();
   }
+}
+
+/** The masks of predictions, all true where there is none; none at all when no prediction has one. */
+function masksOf(yPred: readonly Variable[]): Tensor[] {
+  const masks = yPred.map(maskOf);
+  if (masks.every((mask) => mask === null)) return [];
+  return masks.map((mask, i) => mask ?? ones([yPred[i].shape[0]], 'bool'));
 }
 
 function tensorsOf({ x, y, weight }: Samples): Tensor[] {

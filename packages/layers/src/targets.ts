@@ -37,6 +37,11 @@ export function matched(name: string, yTrue: Variable, yPred: Variable): [Variab
   return [inShape(t, shape), inShape(yPred, shape)];
 }
 
+/** Whether something of this shape has an element for each of the values' first axes. */
+export function isForFirstAxes(shape: Shape, values: Shape): boolean {
+  return shape.length <= values.length && shape.every((n, i) => n === values[i]);
+}
+
 /** x itself where it has the shape already. */
 export function inShape(x: Variable, shape: Shape): Variable {
   return sameShape(x.shape, shape) ? x : x.reshape(shape);

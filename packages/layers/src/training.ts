@@ -1,14 +1,14 @@
 /**
  * One step of training or testing, and the running means of its loss and metrics.
  */
-import { ValueError, sameShape, type Shape, type Tensor } from '@tapegrad/tensor';
+import { ValueError, sameShape, shown, type Shape, type Tensor } from '@tapegrad/tensor';
 import { Variable, gradients, noGrad } from '@tapegrad/autograd';
 import type { Samples } from './data.js';
 import type { Layer } from './layer.js';
 import { getLoss, meanLoss, type Loss, type LossId } from './losses.js';
 import { getMetric, metricNames, type Metric, type MetricId } from './metrics.js';
 import type { Optimizer } from './optimizers/index.js';
-import { checkName, shown } from './registry.js';
+import { checkName } from './registry.js';
 
 /** A setting for each output: one for all, a list in their order, or an object by their names. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -101,6 +101,8 @@ export interface StepResult {
   /** The loss of each output. */
   readonly losses: readonly number[];
   readonly yPred: readonly Tensor[];
+  /** The mask of each output's prediction; none when no output has one. */
+  readonly masks: readonly Tensor[];
 }
 
 /** A metric of one output, and its key in the logs. */
@@ -149,13 +151,14 @@ export class Progress {
     this.outputSums.fill(0);
   }
 
-  add({ loss, losses, yPred }: StepResult, y: readonly Tensor[]): void {
+  add({ loss, losses, yPred, masks }: StepResult, y: readonly Tensor[]): void {
     if (this.samples === 0) this.beginMetrics(y, yPred);
     const n = y[0].shape[0];
     this.samples += n;
     this.lossSum += loss * n;
     losses.forEach((value, i) => (this.outputSums[i] += value * n));
-    for (const { metric, output } of this.judges) metric.update(y[output], yPred[output]);
+    for (const { metric, output } of this.judges)
+      metric.update(y[output], yPred[output], undefined, masks.at(output));
   }
 
   /** What 'accuracy' means follows from the shapes. Metrics that are objects may have seen batches of somebody else's. */

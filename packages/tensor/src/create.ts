@@ -8,7 +8,7 @@ import {
   type DType,
   type TypedArray,
 } from './dtype.js';
-import { ShapeError, ValueError, describe, formatShape } from './errors.js';
+import { ShapeError, ValueError, shown, formatShape } from './errors.js';
 import { checkShape, rowMajorStrides, sizeOf, type Shape } from './shape.js';
 import {
   Storage,
@@ -60,7 +60,7 @@ function checked(options: TensorOptions): TensorOptions {
   if (fits && unknown === undefined) return options;
   throw new ValueError(
     `tensor: after the values comes a dtype or an object, as in tensor(x, { shape: [2, 3], dtype: 'int32' }); got ` +
-      `${unknown === false || unknown === undefined ? describe(options) : `the option '${unknown}'`}.`,
+      `${unknown === false || unknown === undefined ? shown(options) : `the option '${unknown}'`}.`,
   );
 }
 
@@ -155,7 +155,7 @@ function collect(
   }
   if (!Array.isArray(values)) {
     throw new ValueError(
-      `tensor: ${at} there is ${describe(values)}; expected a number, a boolean or an array of them.${hintFor(values)}`,
+      `tensor: ${at} there is ${shown(values)}; expected a number, a boolean or an array of them.${hintFor(values)}`,
     );
   }
   if (depth === shape.length) {

@@ -45,13 +45,23 @@ export function formatShape(shape: readonly (number | null)[]): string {
   return `[${shape.map((size) => size ?? '?').join(', ')}]`;
 }
 
-/** What something is, for messages about what does not belong there: `the string '3'`, `3`, `an Array`, `a Tensor`. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return `the string '${value.slice(0, 40)}'`;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (value === null || value === undefined) return String(value);
-  const made = typeof value === 'object' ? value.constructor.name : typeof value;
-  return `${/^[aeiou]/i.test(made) ? 'an' : 'a'} ${made}`;
+/** So many items of a list, and letters of a string, are shown in a message. */
+const SHOWN_ITEMS = 8;
+const SHOWN_LETTERS = 40;
+
+/** A value as messages show it: `'3'` in quotes, so that it is seen not to be `3`; `[1, 'a']`; `a Tensor`; `an object`. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') {
+    return value.length > SHOWN_LETTERS ? `'${value.slice(0, SHOWN_LETTERS)}…'` : `'${value}'`;
+  }
+  if (Array.isArray(value)) {
+    const items = value.slice(0, SHOWN_ITEMS).map(shown);
+    return `[${items.join(', ')}${value.length > SHOWN_ITEMS ? ', …' : ''}]`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  const made = 'constructor' in value ? value.constructor.name : 'Object';
+  return made === 'Object' ? 'an object' : `${/^[aeiou]/i.test(made) ? 'an' : 'a'} ${made}`;
 }
 
 /** `'a', 'b' or 'c'`, for messages that list what is known. */

@@ -2,7 +2,7 @@
  * What users call, derived from the op records: `ops.add(a, b)` and `a.add(b)`. No name of an op is written down here.
  */
 import { isFloat, promote, type DType } from './dtype.js';
-import { ShapeError, ValueError, describe } from './errors.js';
+import { ShapeError, ValueError, shown } from './errors.js';
 import { scalar, tensor, type TensorLike } from './create.js';
 import type { InputNames, KernelOp, ListOp, OpSpec, ViewOp } from './op.js';
 import { opNames, specs, type OpName, type Specs } from './ops/index.js';
@@ -98,7 +98,7 @@ function attributesOf(spec: OpSpec, args: readonly unknown[], count: number): ob
   if (!fits) {
     const got = args
       .slice(count)
-      .map((x) => describe(x))
+      .map((x) => shown(x))
       .join(' and ');
     throw new ValueError(`${spec.name}: ${signatureOf(spec)}; got ${got} after the tensors.`);
   }

@@ -10,6 +10,7 @@ export {
   RecordingError,
   formatShape,
   formatChoices,
+  shown,
 } from './errors.js';
 export { isFloat, promote, DTYPES, type DType, type TypedArray } from './dtype.js';
 export type { Axes, Shape } from './shape.js';

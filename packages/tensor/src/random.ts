@@ -4,7 +4,7 @@
 import type { State } from 'seedrandom';
 import { Alea } from './alea.js';
 import type { DType, TypedArray } from './dtype.js';
-import { ValueError, describe, formatChoices } from './errors.js';
+import { ValueError, shown, formatChoices } from './errors.js';
 import type { OpSpec } from './op.js';
 import * as specs from './ops/random.js';
 import type { RandomSource } from './ops/random.js';
@@ -37,7 +37,7 @@ function checked<O extends object>(who: string, spec: OpSpec, options: O): O {
   if (isObject && wrong === undefined) return options;
   throw new ValueError(
     `Generator.${who}: options are an object with ${formatChoices(known)}; got ` +
-      `${wrong === undefined ? describe(given) : `'${wrong}'`}.`,
+      `${wrong === undefined ? shown(given) : `'${wrong}'`}.`,
   );
 }
 
@@ -58,7 +58,7 @@ export class Generator implements RandomSource {
   /** @throws ValueError for a seed that is NaN, or neither a number nor a string */
   constructor(seed: number | string) {
     if ((typeof seed !== 'number' && typeof seed !== 'string') || Number.isNaN(seed)) {
-      throw new ValueError(`Generator: the seed is ${describe(seed)}; give a number or a string.`);
+      throw new ValueError(`Generator: the seed is ${shown(seed)}; give a number or a string.`);
     }
     this.seed = String(seed);
     this.prng = Alea.seeded(this.seed);

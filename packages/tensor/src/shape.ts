@@ -1,7 +1,7 @@
 /**
  * Shape arithmetic on plain integers: sizes, strides, broadcasting, axes. Nothing here touches data.
  */
-import { ShapeError, describe, formatShape } from './errors.js';
+import { ShapeError, shown, formatShape } from './errors.js';
 
 export type Shape = readonly number[];
 
@@ -106,7 +106,7 @@ function isList(x: unknown): boolean {
 export function checkList(op: string, attribute: string, list: readonly number[]): void {
   if (isList(list)) return;
   throw new ShapeError(
-    `${op}: ${attribute} is a list of numbers, as in { ${attribute}: [1, 0] }; got ${describe(list)}.`,
+    `${op}: ${attribute} is a list of numbers, as in { ${attribute}: [1, 0] }; got ${shown(list)}.`,
   );
 }
 
@@ -126,7 +126,7 @@ export function normalizeAxes(op: string, axes: Axes | undefined, rank: number):
   if (axes === null || axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axes === 'number' ? [axes] : axes;
   if (!isList(list)) {
-    throw new ShapeError(`${op}: axis is a number or a list of them; got ${describe(axes)}.`);
+    throw new ShapeError(`${op}: axis is a number or a list of them; got ${shown(axes)}.`);
   }
   const result = list.map((axis) => normalizeAxis(op, axis, rank)).sort((a, b) => a - b);
   result.forEach((axis, i) => {

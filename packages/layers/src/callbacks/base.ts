@@ -1,9 +1,8 @@
 /**
  * What a callback is: what happens at the beginnings and ends of training, epochs and batches.
  */
-import { ValueError, formatChoices } from '@tapegrad/tensor';
+import { ValueError, formatChoices, shown } from '@tapegrad/tensor';
 import type { BaseModel } from '../base-model.js';
-import { shown } from '../registry.js';
 
 /** Loss and metrics by name; those of the validation data begin with `val`, as in `valLoss`. */
 export type Logs = Readonly<Record<string, number>>;

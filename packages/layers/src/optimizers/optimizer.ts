@@ -14,11 +14,12 @@ import {
   specs,
   tensor,
   zeros,
+  shown,
   type Tensor,
   type TypedArray,
 } from '@tapegrad/tensor';
 import { Variable } from '@tapegrad/autograd';
-import { checkOptions, shown } from '../registry.js';
+import { checkOptions } from '../registry.js';
 import { made } from '../saving/recipes.js';
 import type { Schedule } from './schedules.js';
 

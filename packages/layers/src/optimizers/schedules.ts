@@ -1,8 +1,8 @@
 /**
  * Learning rates that depend on the step. A schedule is any function from the number of updates made so far to a rate.
  */
-import { ValueError } from '@tapegrad/tensor';
-import { checkOptions, shown } from '../registry.js';
+import { ValueError, shown } from '@tapegrad/tensor';
+import { checkOptions } from '../registry.js';
 import { made } from '../saving/recipes.js';
 
 /** From the number of updates made so far (0, 1, 2, …) to the learning rate of the next. */

@@ -1,10 +1,11 @@
 /**
  * Models in files and in bytes.
  */
+import { shown } from '@tapegrad/tensor';
 import type { BaseModel } from '../base-model.js';
 import { FileError } from '../errors.js';
 import { nodeFiles, type NodeFiles } from '../platform.js';
-import { shown } from '../registry.js';
+
 import { decodeModel, type LoadOptions } from './read.js';
 
 async function needFiles(what: string): Promise<NodeFiles> {

@@ -2,7 +2,7 @@
  * What convolution and pooling ask of their attributes and shapes: how many windows there are, where the first begins, and
  * which axis holds the channels.
  */
-import { ShapeError, ValueError, describe, formatChoices, formatShape } from '../errors.js';
+import { ShapeError, ValueError, shown, formatChoices, formatShape } from '../errors.js';
 import type { ConvGeometry } from '../kernels/js/im2col.js';
 import type { Windows } from '../kernels/js/windows.js';
 import type { Shape } from '../shape.js';
@@ -59,7 +59,7 @@ export function perAxis(
   const list = typeof value === 'number' ? new Array<number>(axes).fill(value) : value;
   if (!isList || list.length !== axes || list.some((n) => !Number.isInteger(n) || n < 1)) {
     const wanted = axes === 1 ? 'a whole number' : `a whole number, or ${axes} of them,`;
-    const got = Array.isArray(given) ? formatShape(list) : describe(given);
+    const got = Array.isArray(given) ? formatShape(list) : shown(given);
     throw new ValueError(`${who}: ${what} must be ${wanted} of 1 or more; got ${got}.`);
   }
   return list;
