@@ -64,8 +64,11 @@ const GRADIENT_TILES = 128;
 /** But in no more memory than this. */
 const GRADIENT_BYTES = 1 << 24;
 
-/** Depthwise: each channel has filters of its own, and few. With more they make good tiles. */
-const isDepthwise = (groups: number, channels: number, filters: number): boolean =>
+/**
+ * Small groups: of one channel with few filters, as in depthwise convolution, or of few channels with one filter, as in its
+ * gradient. Larger ones make good tiles.
+ */
+const hasSmallGroups = (groups: number, channels: number, filters: number): boolean =>
   groups > 1 && Math.min(channels, filters) === 1 && channels * filters <= FEW_FILTERS;
 
 /** Whether channels are neighbours in both, and enough for vectors across them. */
@@ -76,7 +79,7 @@ const areNeighbours = (channelsFirst: boolean, channels: number, x: Operand, y: 
   stepsOf(y, false).channel === 4;
 
 export function correlationMethod(c: Correlation): CorrelationMethod {
-  if (isDepthwise(c.groups, c.channels, c.filters)) {
+  if (hasSmallGroups(c.groups, c.channels, c.filters)) {
     const across = areNeighbours(c.channelsFirst, c.groups, c.x, c.y);
     return { name: across ? 'pixels' : 'planes' };
   }
@@ -146,7 +149,7 @@ function correlationWindow({
 
 export function gradientMethod({ geometry: g, x, cotangent }: KernelGradient): GradientMethod {
   const [channels, filters] = [g.channels / g.groups, g.filters / g.groups];
-  if (isDepthwise(g.groups, channels, filters)) {
+  if (hasSmallGroups(g.groups, channels, filters)) {
     // Several channels with one filter between them are no pixels of channels that each have their own.
     const single = channels === 1 && filters === 1;
     const across = single && areNeighbours(g.channelsFirst, g.groups, x, cotangent);
