@@ -1,8 +1,8 @@
 import { runInNewContext } from 'node:vm';
 import { setFlagsFromString } from 'node:v8';
-import { ShapeError, ValueError, recordCalls, tensor, type Tensor } from '@tapegrad/tensor';
+import { ShapeError, ValueError, recordCalls, tensor, zeros, type Tensor } from '@tapegrad/tensor';
 import { Variable, noGrad, variable } from '@tapegrad/autograd';
-import { activations, losses, type Loss } from '@tapegrad/layers';
+import { activations, losses, setMask, type Loss } from '@tapegrad/layers';
 import { assertNumbersClose } from '../support/close.js';
 import { Numbers } from '../support/numbers.js';
 
@@ -382,5 +382,29 @@ describe('getLoss', () => {
     const loss = losses.getLoss(cubic);
     expect(loss.name).toBe('cubic');
     expect(meanLoss(loss, constant([[1]]), constant([[3]])).item()).toBe(8);
+  });
+});
+
+describe('meanLoss of predictions with a mask', () => {
+  const masked = (values: number[][][], mask: boolean[][]): Variable => {
+    const p = variable(values, 'float64');
+    setMask(p, tensor(mask));
+    return p;
+  };
+  const zero = variable(zeros([2, 2, 1], 'float64'));
+  const [here, gone] = [true, false];
+
+  test('is the mean over the steps that it leaves in', () => {
+    const p = masked([[[1], [NaN]], [[3], [5]]], [[here, gone], [here, here]]); // prettier-ignore
+    expect(meanLoss(losses.meanAbsoluteError(), zero, p).item()).toBe((1 + 3 + 5) / 3);
+    const weights = [10, 1];
+    expect(meanLoss(losses.meanAbsoluteError(), zero, p, weights).item()).toBe((10 + 3 + 5) / 3);
+  });
+
+  test('is 0 without any, and the mean of all where the losses are not one for each step', () => {
+    const none = masked([[[1], [2]], [[3], [5]]], [[gone, gone], [gone, gone]]); // prettier-ignore
+    expect(meanLoss(losses.meanAbsoluteError(), zero, none).item()).toBe(0);
+    const each = { name: 'each', perSample: (_: Variable, p: Variable) => p.sum([1, 2]) };
+    expect(meanLoss(each, zero, none).item()).toBe((3 + 8) / 2);
   });
 });

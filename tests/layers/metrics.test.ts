@@ -163,6 +163,24 @@ describe('edges', () => {
     }
   });
 
+  test('a mask weighs nothing where it is false, alone and with weights; one of other axes is set aside', () => {
+    const t = tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]]); // prettier-ignore
+    const p = tensor([[[1, 2], [4, 5]], [[7, 8], [10, 11]]]); // prettier-ignore
+    const mask = tensor([[true, false], [true, true]]); // prettier-ignore
+    const mae = (weight?: Tensor, of: Tensor = mask) => {
+      const metric = metrics.lossMetric(losses.meanAbsoluteError());
+      metric.update(t, p, weight, of);
+      return metric.result();
+    };
+    expect(mae()).toBe((0 + 2 + 3) / 3);
+    expect(mae(tensor([1, 3]))).toBe((3 * 2 + 3 * 3) / (1 + 3 + 3));
+    expect(mae(tensor([[4, 1], [0, 2]]))).toBe((2 * 3) / (4 + 2)); // prettier-ignore
+    expect(mae(undefined, tensor([[false], [false]]))).toBe((0 + 1 + 2 + 3) / 4);
+    const precision = metrics.precision({ thresholds: 4.5 });
+    precision.update(tensor([[[1, 0], [1, 0]], [[1, 0], [0, 0]]]), p, undefined, mask); // prettier-ignore
+    expect(precision.result()).toBe(1 / 4);
+  });
+
   test('binary accuracy is about targets of 0 and 1: no other is ever hit', () => {
     // As keras.metrics.BinaryAccuracy of Keras 3.15, the mean of y_true == (y_pred > 0.5).
     const yTrue = tensor([-1, -1, 0.25, 0.75, 0, 1]);
