@@ -126,7 +126,8 @@ export function prepareSamples(
     );
   }
   for (const t of targets) rejectNaN(who, t);
-  return { x: inputs, y: targets, weight: sampleWeights(who, targets, options) };
+  const weight = sampleWeights(who, n, options.sampleWeight);
+  return weightedByClass(who, { x: inputs, y: targets, weight }, options.classWeight);
 }
 
 function rejectNaN(who: string, y: Tensor): void {
@@ -141,27 +142,33 @@ function rejectNaN(who: string, y: Tensor): void {
   }
 }
 
-function sampleWeights(
-  who: string,
-  targets: readonly Tensor[],
-  { sampleWeight, classWeight }: { sampleWeight?: TensorLike; classWeight?: ClassWeight },
-): Tensor | null {
-  const [y] = targets;
-  let weight: Tensor | null = null;
-  if (sampleWeight !== undefined) {
-    weight = tensor(sampleWeight);
-    if (weight.rank !== 1 || weight.shape[0] !== y.shape[0]) {
-      throw new ShapeError(
-        `${who}: sampleWeight needs one number for each of the ${y.shape[0]} samples; got shape ` +
-          `${formatShape(weight.shape)}.`,
-      );
-    }
+function sampleWeights(who: string, n: number, given: TensorLike | undefined): Tensor | null {
+  if (given === undefined) return null;
+  const weight = tensor(given);
+  if (weight.rank !== 1 || weight.shape[0] !== n) {
+    throw new ShapeError(
+      `${who}: sampleWeight needs one number for each of the ${n} samples; got shape ` +
+        `${formatShape(weight.shape)}.`,
+    );
   }
-  if (classWeight === undefined) return weight;
-  if (targets.length > 1)
-    throw new ValueError(`${who}: classWeight is for models with one output.`);
+  return weight;
+}
+
+/**
+ * The samples with the weights of their classes, times those that they have.
+ *
+ * @throws ValueError for a class without a weight, or several outputs; ShapeError for targets that are no classes
+ */
+export function weightedByClass(
+  who: string,
+  samples: Samples,
+  classWeight: ClassWeight | undefined,
+): Samples {
+  if (classWeight === undefined) return samples;
+  const { y, weight } = samples;
+  if (y.length > 1) throw new ValueError(`${who}: classWeight is for models with one output.`);
   const byClass = tensor(
-    Array.from(classesOf(who, y), (c) => {
+    Array.from(classesOf(who, y[0]), (c) => {
       const w = classWeight[c];
       if (w === undefined) {
         throw new ValueError(
@@ -171,7 +178,7 @@ function sampleWeights(
       return w;
     }),
   );
-  return weight === null ? byClass : weight.mul(byClass);
+  return { ...samples, weight: weight === null ? byClass : weight.mul(byClass) };
 }
 
 /** The class of each sample: the place of the 1 in one-hot targets, else the target itself. */

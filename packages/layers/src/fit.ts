@@ -13,6 +13,7 @@ import {
   Batches,
   prepareSamples,
   splitSamples,
+  weightedByClass,
   type ClassWeight,
   type DataLike,
   type Samples,
@@ -42,7 +43,7 @@ export interface FitOptions {
   validationData?: readonly [DataLike, DataLike] | readonly [DataLike, DataLike, TensorLike];
   /** A weight for the loss of each sample. */
   sampleWeight?: TensorLike;
-  /** A weight for the loss of each class. */
+  /** A weight for the loss of each class, in training alone. */
   classWeight?: ClassWeight;
   callbacks?: readonly CallbackLike[];
   /** Default 1. */
@@ -180,8 +181,8 @@ function trainingData(
   y: DataLike,
   options: FitOptions,
 ): [Samples, Samples | null] {
-  const { validationSplit, validationData } = options;
-  const samples = prepareSamples(who, model, x, y, options);
+  const { validationSplit, validationData, classWeight } = options;
+  const samples = prepareSamples(who, model, x, y, { sampleWeight: options.sampleWeight });
   if (validationData !== undefined) {
     if (validationSplit !== undefined) {
       throw new ValueError(`${who}: give either validationSplit or validationData, not both.`);
@@ -194,11 +195,12 @@ function trainingData(
       );
     }
     const [xVal, yVal, sampleWeight] = validationData;
-    return [samples, prepareSamples(who, model, xVal, yVal, { sampleWeight })];
+    const validation = prepareSamples(who, model, xVal, yVal, { sampleWeight });
+    return [weightedByClass(who, samples, classWeight), validation];
   }
-  return validationSplit === undefined
-    ? [samples, null]
-    : splitSamples(who, samples, validationSplit);
+  if (validationSplit === undefined) return [weightedByClass(who, samples, classWeight), null];
+  const [training, validation] = splitSamples(who, samples, validationSplit);
+  return [weightedByClass(who, training, classWeight), validation];
 }
 
 /** Loss and metrics over all samples. */
