@@ -151,6 +151,25 @@ describe('masks', () => {
     expect(maskOf(new Add().apply([steps(1, 0), open()]))).toBeNull();
   });
 
+  test.each<[string, Layer, number[]]>([
+    ['Multiply', new Multiply(), [3 * 5, 7, 4, 0]],
+    ['Maximum', new Maximum(), [5, 7, 4, 0]],
+    ['Minimum', new Minimum(), [3, 7, 4, 0]],
+  ])('%s leaves out the steps that are not there', (_name, layer, expected) => {
+    // As Multiply, Maximum and Minimum of Keras 3.15: steps are [there, there], [gone, there], [there, gone] and gone.
+    const y = layer.apply([steps(3, 0, 4, 0), steps(5, 7, 0, 0)]);
+    expect(y.toArray()).toEqual([expected.map((v) => [v])]);
+    expect(maskOf(y)?.toArray()).toEqual([[1, 1, 1, 0]]);
+  });
+
+  test('a product with an input without a mask is that input where the other one is masked', () => {
+    const y = new Multiply().apply([steps(3, 0), variable([[2], [4]]).reshape([1, 2, 1])]);
+    expect(y.toArray()).toEqual([[[6], [4]]]);
+    expect(maskOf(y)).toBeNull();
+    const wide = new Multiply().apply([steps(3, 0), variable([[5, 6]])]);
+    expect(wide.toArray()).toEqual([[[15, 18], [5, 6]]]); // prettier-ignore
+  });
+
   test('a step of features side by side counts when it does in one of the inputs', () => {
     // As Concatenate.compute_mask of Keras 3.15; an input without a mask counts everywhere.
     const masked = new Concatenate().apply([steps(1, 0, 0), steps(0, 1, 0)]);

@@ -99,6 +99,45 @@ abstract class Elementwise extends Merge {
   }
 }
 
+/**
+ * As `Elementwise`, but where a mask leaves a step out of some inputs, the result is that of the others (as in Keras 3): a step of
+ * padding has no say in a product or a maximum. Where masks leave it out of all, the result is 0.
+ */
+abstract class OfUnmasked extends Elementwise {
+  protected override merge(inputs: readonly Variable[]): Variable {
+    const masks = inputs.map(maskOf);
+    if (masks.every((mask) => mask === null)) return super.merge(inputs);
+    const rank = Math.max(...inputs.map((x) => x.rank));
+    const [first, ...others] = inputs.map((x, i) => ({
+      values: x.rank === rank ? x : x.reshape(widened(x.shape, rank)),
+      there: alongSteps(masks[i], x, rank),
+    }));
+    const { values, there } = others.reduce((a, b) => this.present(a, b), first);
+    return there === null ? values : ops.where(there, values, 0);
+  }
+
+  /** Both where both are there, else the one that is. */
+  private present(a: Present, b: Present): Present {
+    let values = this.pair(a.values, b.values);
+    if (a.there !== null) values = ops.where(a.there, values, b.values);
+    if (b.there !== null) values = ops.where(b.there, values, a.values);
+    return { values, there: a.there && b.there && a.there.logicalOr(b.there) };
+  }
+}
+
+/** Values, and where they count; null for everywhere. */
+interface Present {
+  readonly values: Variable;
+  readonly there: Tensor | null;
+}
+
+/** A mask [batch, time] of x with axes of size 1 for the others, of which there are as many as in all inputs. */
+function alongSteps(mask: Tensor | null, x: Variable, rank: number): Tensor | null {
+  if (mask === null) return null;
+  const shape = x.shape.map((n, axis) => (axis < mask.rank ? n : 1));
+  return mask.reshape(widened(shape, rank));
+}
+
 /** A shape with axes of size 1 behind the batch. */
 function widened<N extends number | null>(shape: readonly N[], rank: number): (N | 1)[] {
   const [batch, ...others] = shape;
@@ -137,13 +176,13 @@ export class Subtract extends Elementwise {
 }
 
 /**
- * The product of its inputs, element by element.
+ * The product of its inputs, element by element; of those that a mask leaves in, where it leaves out a step of some.
  *
  * @throws as `Add`
  * @example
  * new Multiply().apply([variable([[1, 2]]), variable([[10, 20]])]).toArray(); // [[10, 40]]
  */
-export class Multiply extends Elementwise {
+export class Multiply extends OfUnmasked {
   protected override pair(a: Variable, b: Variable): Variable {
     return a.mul(b);
   }
@@ -167,26 +206,26 @@ export class Average extends Elementwise {
 }
 
 /**
- * The greatest of its inputs, element by element.
+ * The greatest of its inputs, element by element; masks count as for `Multiply`.
  *
  * @throws as `Add`
  * @example
  * new Maximum().apply([variable([[1, 6]]), variable([[3, 2]])]).toArray(); // [[3, 6]]
  */
-export class Maximum extends Elementwise {
+export class Maximum extends OfUnmasked {
   protected override pair(a: Variable, b: Variable): Variable {
     return a.maximum(b);
   }
 }
 
 /**
- * The least of its inputs, element by element.
+ * The least of its inputs, element by element; masks count as for `Multiply`.
  *
  * @throws as `Add`
  * @example
  * new Minimum().apply([variable([[1, 6]]), variable([[3, 2]])]).toArray(); // [[1, 2]]
  */
-export class Minimum extends Elementwise {
+export class Minimum extends OfUnmasked {
   protected override pair(a: Variable, b: Variable): Variable {
     return a.minimum(b);
   }
