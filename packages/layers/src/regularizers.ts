@@ -1,12 +1,12 @@
 /**
- * Penalties on weights, added to the loss.
+ * Penalties on weights, added to the loss as long as the weights are trained: those of frozen layers are left out, as in Keras 3.
  */
 import { ValueError, shown } from '@tapegrad/tensor';
 import type { Variable } from '@tapegrad/autograd';
 import { checkOptions, lookup } from './registry.js';
 import { made } from './saving/recipes.js';
 
-/** From a weight to a scalar that is added to the loss. */
+/** From a weight to a scalar that is added to the loss, unless the weight is frozen. */
 export type Regularizer = (weight: Variable) => Variable;
 
 /**
@@ -32,15 +32,16 @@ export function l2(factor = 0.01): Regularizer {
 }
 
 /**
- * l1·Σ|w| + l2·Σw². Default 0.01 each.
+ * l1·Σ|w| + l2·Σw². A factor that is left out is 0; without either, as by name, both are 0.01 (in Keras 3: 0).
  *
  * @throws ValueError for a negative factor
  * @example regularizers.l1l2({ l1: 1, l2: 0.5 })(variable([-1, 2])); // 5.5
  */
 export function l1l2(factors: { l1?: number; l2?: number } = {}): Regularizer {
   checkOptions('l1l2', factors, ['l1', 'l2']);
-  const absolute = l1(factors.l1);
-  const square = l2(factors.l2);
+  const rest = factors.l1 === undefined && factors.l2 === undefined ? 0.01 : 0;
+  const absolute = l1(factors.l1 ?? rest);
+  const square = l2(factors.l2 ?? rest);
   return made('regularizers.l1l2', [factors], (w) => absolute(w).add(square(w)));
 }
 

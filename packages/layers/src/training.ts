@@ -217,7 +217,8 @@ function lossesOf(
   );
   let total = weighted(losses[0], outputs[0].weight);
   for (let i = 1; i < losses.length; i++) total = total.add(weighted(losses[i], outputs[i].weight));
-  for (const w of model.weights) if (w.regularizer !== null) total = total.add(w.regularizer(w));
+  for (const w of model.trainableWeights)
+    if (w.regularizer !== null) total = total.add(w.regularizer(w));
   return { total, losses };
 }
 
