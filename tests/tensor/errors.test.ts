@@ -258,7 +258,7 @@ const table: readonly [string, () => unknown, string][] = [
   [
     'repeat',
     () => zeros([3]).repeat([1, 2]),
-    'ShapeError: repeat: needs one whole number of 0 or more, or 3 of them; got 1,2.',
+    'ShapeError: repeat: needs one whole number of 0 or more, or 3 of them; got [1, 2].',
   ],
   [
     'gather by fractions',

@@ -98,12 +98,12 @@ export function broadcastStrides(
   return result;
 }
 
-function isList(x: unknown): boolean {
+export function isList(x: unknown): boolean {
   return Array.isArray(x) || ArrayBuffer.isView(x);
 }
 
 /** Throws a ShapeError unless an attribute is a list: `reshape(2, 3)` is a mistake that the types alone would find. */
-export function checkList(op: string, attribute: string, list: readonly number[]): void {
+export function checkList(op: string, attribute: string, list: readonly unknown[]): void {
   if (isList(list)) return;
   throw new ShapeError(
     `${op}: ${attribute} is a list of numbers, as in { ${attribute}: [1, 0] }; got ${shown(list)}.`,

@@ -1,8 +1,8 @@
 /**
  * Attributes worked out: what ops and their gradient rules both have to know of a slice, a split, a padding or an equation.
  */
-import { ShapeError, ValueError, formatShape } from '../errors.js';
-import { normalizeAxis, type Shape } from '../shape.js';
+import { ShapeError, ValueError, formatShape, shown } from '../errors.js';
+import { checkList, checkShape, isList, normalizeAxis, type Shape } from '../shape.js';
 
 /** Python's begin:end:stride for each axis; null or left out means the whole. */
 export interface StridedSliceAttrs {
@@ -20,7 +20,8 @@ export function resolveSlice(
   size: number[];
   step: number[];
 } {
-  for (const list of [begin, end, strides]) {
+  for (const [name, list] of Object.entries({ begin, end, strides })) {
+    checkList('stridedSlice', name, list);
     if (list.length > shape.length) {
       throw new ShapeError(
         `stridedSlice: ${list.length} axes are given, but the tensor's shape is ${formatShape(shape)}.`,
@@ -59,18 +60,24 @@ export interface SplitAttrs {
 /** The sizes of the parts. @throws ShapeError when they do not make up the axis */
 export function splitSizes(shape: Shape, { numOrSizeSplits, axis = 0 }: SplitAttrs): number[] {
   const n = shape[normalizeAxis('split', axis, shape.length)];
-  const sizes =
-    typeof numOrSizeSplits === 'number'
-      ? new Array<number>(Math.max(0, Math.floor(numOrSizeSplits))).fill(n / numOrSizeSplits)
-      : [...numOrSizeSplits];
-  if (sizes.some((s) => !Number.isInteger(s) || s < 0) || sizes.reduce((a, b) => a + b, 0) !== n) {
-    const wanted =
-      typeof numOrSizeSplits === 'number' ? `${numOrSizeSplits} equal parts` : formatShape(sizes);
-    throw new ShapeError(
-      `split: axis ${axis} of ${formatShape(shape)} has ${n} elements and cannot be split into ${wanted}.`,
-    );
+  const equal = typeof numOrSizeSplits === 'number';
+  if (!equal && isList(numOrSizeSplits)) {
+    const sizes = [...numOrSizeSplits];
+    const fits = sizes.every((s) => Number.isInteger(s) && s >= 0);
+    if (fits && sizes.reduce((a, b) => a + b, 0) === n) return sizes;
   }
-  return sizes;
+  if (
+    equal &&
+    Number.isInteger(numOrSizeSplits) &&
+    numOrSizeSplits > 0 &&
+    n % numOrSizeSplits === 0
+  ) {
+    return new Array<number>(numOrSizeSplits).fill(n / numOrSizeSplits);
+  }
+  const wanted = equal ? `${numOrSizeSplits} equal parts` : shown(numOrSizeSplits);
+  throw new ShapeError(
+    `split: axis ${axis} of ${formatShape(shape)} has ${n} elements and cannot be split into ${wanted}.`,
+  );
 }
 
 /** Where each position of a reflected axis of n elements comes from. */
@@ -85,11 +92,12 @@ export function reflectIndices(n: number, [before, after]: readonly [number, num
 /** Where each position of a repeated axis of n elements comes from. @throws ShapeError unless there are n numbers */
 export function repeatIndices(n: number, repeats: number | readonly number[]): Int32Array {
   const counts = typeof repeats === 'number' ? new Array<number>(n).fill(repeats) : repeats;
-  if (counts.length !== n || counts.some((c) => !Number.isInteger(c) || c < 0)) {
+  if (!isList(counts) || counts.length !== n || counts.some((c) => !Number.isInteger(c) || c < 0)) {
     throw new ShapeError(
-      `repeat: needs one whole number of 0 or more, or ${n} of them; got ${String(repeats)}.`,
+      `repeat: needs one whole number of 0 or more, or ${n} of them; got ${shown(repeats)}.`,
     );
   }
+  checkShape('repeat', [counts.reduce((a, b) => a + b, 0)]);
   return Int32Array.from(counts.flatMap((count, i) => new Array<number>(count).fill(i)));
 }
 
@@ -104,11 +112,12 @@ export interface Equation {
  * @throws ValueError for anything else, or when the number of inputs differs
  */
 export function parseEquation(equation: string, count: number): Equation {
-  const text = equation.replace(/\s/g, '');
+  const given: unknown = equation;
+  const text = typeof given === 'string' ? given.replace(/\s/g, '') : '?';
   const match = /^([A-Za-z]*(?:,[A-Za-z]*)*)(?:->([A-Za-z]*))?$/.exec(text);
   if (match === null) {
     throw new ValueError(
-      `einsum: cannot read '${equation}'; an equation has a letter for each axis, as in 'ij,jk->ik'.`,
+      `einsum: cannot read ${shown(given)}; an equation has a letter for each axis, as in 'ij,jk->ik'.`,
     );
   }
   const inputs = match[1].split(',');

@@ -7,7 +7,7 @@ import * as k from '../kernels/js/conv.js';
 import type { ConvGeometry } from '../kernels/js/im2col.js';
 import { asContiguous } from '../loops.js';
 import type { KernelOp } from '../op.js';
-import type { Shape } from '../shape.js';
+import { checkList, checkShape, type Shape } from '../shape.js';
 import { joinShape, perAxis, resolveConv, splitShape, type ConvAttrs } from './windows.js';
 
 /** `conv` on these shapes. @throws ShapeError, ValueError when they do not fit */
@@ -79,9 +79,11 @@ function resolveTransposed(
     );
   }
   const window = kernel.slice(0, -2);
+  if (outputSize !== undefined) checkList('convTranspose', 'outputSize', outputSize);
   const size = outputSize ?? transposedSize('convTranspose', space, window, attrs);
   const channels = kernel[kernel.length - 2] * (attrs.groups ?? 1);
   const shape = joinShape({ batch, channels, space: size }, format);
+  checkShape('convTranspose', shape);
   const back = resolveConv('convTranspose', shape, window, filters, attrs);
   if (back.shape.some((n, i) => n !== y[i])) {
     throw new ShapeError(

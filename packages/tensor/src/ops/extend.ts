@@ -2,10 +2,17 @@
  * Tensors made larger from their own elements: padding, tiling, repeating.
  */
 import { checkValue } from '../dtype.js';
-import { ShapeError, ValueError, formatShape } from '../errors.js';
+import { ShapeError, ValueError, formatShape, shown } from '../errors.js';
 import { copyElements, gatherAxis } from '../loops.js';
 import type { KernelOp } from '../op.js';
-import { checkShape, normalizeAxis, replaceAxis, rowMajorStrides } from '../shape.js';
+import {
+  checkList,
+  checkShape,
+  isList,
+  normalizeAxis,
+  replaceAxis,
+  rowMajorStrides,
+} from '../shape.js';
 import { reflectIndices, repeatIndices } from './attributes.js';
 
 /** How many elements to add before and after each axis; `reflect` mirrors without repeating the edge. */
@@ -32,6 +39,11 @@ export const pad: KernelOp<readonly ['x'], PadAttrs, 'paddings'> = {
     if (mode !== 'constant' && mode !== 'reflect') {
       throw new ValueError(`pad: mode must be 'constant' or 'reflect'; got '${String(mode)}'.`);
     }
+    if (!isList(paddings) || !paddings.every((pair) => isList(pair) && pair.length === 2)) {
+      throw new ShapeError(
+        `pad: needs a list with [before, after] for each of the axes of ${formatShape(x.shape)}; got ${shown(paddings)}.`,
+      );
+    }
     if (paddings.length !== x.shape.length) {
       throw new ShapeError(
         `pad: needs [before, after] for each of the axes of ${formatShape(x.shape)}; got ${paddings.length} pairs.`,
@@ -45,7 +57,8 @@ export const pad: KernelOp<readonly ['x'], PadAttrs, 'paddings'> = {
         );
       }
     });
-    return { dtype: x.dtype, shape: x.shape.map((n, i) => paddings[i][0] + n + paddings[i][1]) };
+    const shape = x.shape.map((n, i) => paddings[i][0] + n + paddings[i][1]);
+    return { dtype: x.dtype, shape: checkShape('pad', shape) };
   },
   launch: ([x], out, { paddings, mode = 'constant', constantValue = 0 }) => {
     const offset = paddings.reduce((at, [before], i) => at + before * out.strides[i], out.offset);
@@ -87,6 +100,7 @@ export const tile: KernelOp<readonly ['x'], { reps: readonly number[] }, 'reps'>
   promotion: 'same',
   lead: 'reps',
   infer: ([x], { reps }) => {
+    checkList('tile', 'reps', reps);
     if (reps.length !== x.shape.length || reps.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new ShapeError(
         `tile: reps needs one whole number of 0 or more for each axis of ${formatShape(x.shape)}; got ${formatShape(reps)}.`,
@@ -127,10 +141,8 @@ export const repeat: KernelOp<readonly ['x'], RepeatAttrs, 'repeats'> = {
   lead: 'repeats',
   infer: ([x], { repeats, axis = 0 }) => {
     const along = normalizeAxis('repeat', axis, x.shape.length);
-    return {
-      dtype: x.dtype,
-      shape: replaceAxis(x.shape, along, [repeatIndices(x.shape[along], repeats).length]),
-    };
+    const { length } = repeatIndices(x.shape[along], repeats);
+    return { dtype: x.dtype, shape: checkShape('repeat', replaceAxis(x.shape, along, [length])) };
   },
   launch: ([x], out, { repeats, axis = 0 }) => {
     const along = normalizeAxis('repeat', axis, x.shape.length);

@@ -166,6 +166,7 @@ export const scatterND: KernelOp<readonly ['indices', 'updates'], { shape: Shape
   promotion: 'same',
   lead: 'shape',
   infer: ([indices, updates], { shape }) => {
+    checkShape('scatterND', shape);
     const expected = [...indices.shape.slice(0, -1), ...restOf('scatterND', indices, shape)];
     if (!sameShape(expected, updates.shape)) {
       throw new ShapeError(
@@ -173,7 +174,7 @@ export const scatterND: KernelOp<readonly ['indices', 'updates'], { shape: Shape
           `got ${formatShape(updates.shape)}.`,
       );
     }
-    return { dtype: updates.dtype, shape: checkShape('scatterND', shape) };
+    return { dtype: updates.dtype, shape };
   },
   launch: ([indices, updates], out, { shape }) => {
     const index = flatPositions('scatterND', indices, shape);

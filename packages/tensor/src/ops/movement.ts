@@ -1,7 +1,7 @@
 /**
  * Ops that move elements without computing: views, which copy nothing, and the copies that join, part and repeat.
  */
-import { ShapeError, formatShape } from '../errors.js';
+import { ShapeError, ValueError, formatShape } from '../errors.js';
 import { copyElements } from '../loops.js';
 import type {
   KernelOp,
@@ -168,6 +168,8 @@ export const flip = view<{ axis?: Axes }, 'axis'>(
 export const slice = view<{ begin: readonly number[]; size: readonly number[] }>(
   'slice',
   (x, { begin, size }) => {
+    checkList('slice', 'begin', begin);
+    checkList('slice', 'size', size);
     const shape = x.shape.map((n, i) => (size[i] === -1 ? n - begin[i] : size[i]));
     const fits = begin.length === x.shape.length && size.length === x.shape.length;
     const inside = (n: number, i: number): boolean =>
@@ -222,6 +224,17 @@ export const embed: KernelOp<readonly ['x'], EmbedAttrs, never> = {
   inputs: ['x'],
   promotion: 'same',
   infer: (inputs, { shape, start, step }) => {
+    for (const [name, list] of Object.entries({ shape, start, step })) {
+      checkList('embed', name, list);
+    }
+    const whole = (list: readonly number[]): boolean =>
+      list.length === inputs[0].shape.length && list.every(Number.isInteger);
+    if (!whole(start) || !whole(step) || step.includes(0)) {
+      throw new ValueError(
+        `embed: start and step need a whole number for each of the axes of ${formatShape(inputs[0].shape)}, and step none ` +
+          `that is 0; got ${formatShape(start)} and ${formatShape(step)}.`,
+      );
+    }
     const ends = inputs[0].shape.map((n, i) => start[i] + Math.max(n - 1, 0) * step[i]);
     const outside = ends.some(
       (end, i) =>

@@ -5,6 +5,7 @@ import { ShapeError, formatShape } from '../errors.js';
 import * as k from '../kernels/js/pool.js';
 import { asContiguous } from '../loops.js';
 import type { KernelOp, ListOp } from '../op.js';
+import { checkList } from '../shape.js';
 import { joinShape, resolvePool, splitShape, type PoolAttrs } from './windows.js';
 
 /**
@@ -81,6 +82,7 @@ function transposedShape(
   { size, ...attrs }: AveragePoolTransposeAttrs,
 ): number[] {
   const who = 'averagePoolTranspose';
+  checkList(who, 'size', size);
   const format = attrs.dataFormat ?? 'channelsLast';
   const shape = joinShape({ ...splitShape(who, 'x', x, format), space: size }, format);
   const back = resolvePool(who, shape, attrs).shape;
