@@ -21,7 +21,7 @@ export interface Metric {
    *
    * @param sampleWeight [batch], or the shape of the values that are averaged. Default all 1
    * @param mask [batch, time], that of the predictions: steps that it leaves out weigh nothing. Set aside where there is not a
-   *   value for each step
+   *   value for each step. (In Keras 3 precision and recall count masked steps all the same.)
    */
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor, mask?: Tensor): void;
   /** The value so far; 0 before the first batch. */
