@@ -264,6 +264,19 @@ describe('rounding', () => {
     }
   });
 
+  test.each([1, 5])('a sum of 4 million products above 0, of %d rows, does not drift', (m) => {
+    const k = 1 << 22;
+    // Each row is the same, by a stride of 0.
+    const a = ops.broadcastTo(ops.abs(real([1, k])), [m, k]);
+    const b = ops.abs(real([k]));
+    const [expected] = byReference('matmul', [ops.slice(a, { begin: [0, 0], size: [1, k] }), b]);
+    const wanted = { shape: [m], data: new Array<number>(m).fill(expected.toTypedArray()[0]) };
+    for (const { machine: on } of machines) {
+      const [actual] = onHeap(on, 'matmul', [a, b]) ?? [];
+      assertClose(`${m} rows`, actual, wanted, { relative: 3e-6, absolute: 0 });
+    }
+  });
+
   test('an element has the same bits in any part, and wherever in the matrix it is', () => {
     const [m, k, n] = [111, 290, 101];
     const [a, b] = [real([m, k]), real([k, n])];

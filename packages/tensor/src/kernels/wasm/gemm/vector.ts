@@ -126,37 +126,49 @@ function defineOuterRows(
 const ROWS = 4;
 const SUMS = 2;
 
-/** c[m] = A[m×k] · b[k], where rows of A and b are contiguous: eight partial sums for each row. Steps in bytes. */
+/**
+ * c[m] = A[m×k] · b[k], where rows of A and b are contiguous: eight partial sums for each row, each of DEPTH products, to which the
+ * next ones are added. Steps in bytes.
+ */
 export const matrixVectorF32 = kernel(
   'matrixVectorF32',
   { m: 'i32', k: 'i32', a: 'i32', aRow: 'i32', b: 'i32', c: 'i32' },
   (f, { m: rows, k, a, aRow, b, c }, { m, part, parts }) => {
     const { from, to } = partRange(f, rows, { part, parts }, ROWS);
-    const left = f.local('i32', i32.sub(to, from));
     f.increment(a, i32.mul(from, aRow));
     f.increment(c, i32.mul(from, i32.const(4)));
-    for (const count of [ROWS, 1] as const) {
-      const dots = defineDots(m, count);
-      f.while(i32.ge_s(left, i32.const(count)), () => {
-        f.do(call(dots, a, aRow, b, c, k));
-        f.increment(a, i32.mul(aRow, i32.const(count)));
-        f.increment(c, 4 * count);
-        f.increment(left, -count);
-      });
-    }
+    const [row, result] = [f.local('i32'), f.local('i32')];
+    const [left, done, depth] = [f.local('i32'), f.local('i32'), f.local('i32')];
+    const functions = ([ROWS, 1] as const).map((count) => ({ count, dots: defineDots(m, count) }));
+    f.for(done, i32.const(0), k, 4 * SUMS * DEPTH, () => {
+      f.set(depth, i32.sub(k, done));
+      f.set(depth, minimum(depth, i32.const(4 * SUMS * DEPTH)));
+      f.set(row, a);
+      f.set(result, c);
+      f.set(left, i32.sub(to, from));
+      for (const { count, dots } of functions) {
+        f.while(i32.ge_s(left, i32.const(count)), () => {
+          f.do(call(dots, row, aRow, b, result, depth, done));
+          f.increment(row, i32.mul(aRow, i32.const(count)));
+          f.increment(result, 4 * count);
+          f.increment(left, -count);
+        });
+      }
+      for (const address of [a, b]) f.increment(address, i32.mul(depth, i32.const(4)));
+    });
   },
 );
 
-/** (a, aRow, b, c, k): the products of so many rows with b. */
+/** (a, aRow, b, c, k, accumulate): the products of so many rows with b, added to those that are there or not. */
 function defineDots(
   m: ModuleBuilder,
   rows: typeof ROWS | 1,
-): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
+): FunctionRef<readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], 'void'> {
   return m.function(
     `dots${rows}F32`,
-    ['i32', 'i32', 'i32', 'i32', 'i32'],
+    ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     'void',
-    (f, a, aRow, b, c, k) => {
+    (f, a, aRow, b, c, k, accumulate) => {
       const row = [a];
       for (let i = 1; i < rows; i++) row.push(f.local('i32', i32.add(row[i - 1], aRow)));
       const sums = row.map(() => Array.from({ length: SUMS }, () => f.local('v128')));
@@ -186,6 +198,8 @@ function defineDots(
         f.local('v128', halvesAdded(p, q));
       const [t0, t1 = t0, t2 = t0, t3 = t0] = total;
       const dots = f.local('v128', quartersAdded(halves(t0, t1), halves(t2, t3)));
+      const before = rows === 1 ? v128.load32_zero(c) : v128.load(c);
+      f.if(accumulate, () => f.set(dots, f32x4.add(before, dots)));
       f.do(rows === 1 ? v128.store32_lane(c, dots, 0) : v128.store(c, dots));
     },
   );
