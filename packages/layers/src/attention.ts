@@ -143,7 +143,8 @@ export interface AttentionOptions extends CommonOptions {
  * Dot-product attention (Luong et al. 2015): softmax(query·keyᵀ)·value.
  *
  * Inputs: query [batch, q, d], value [batch, v, e], and key [batch, v, d], which by default is the value; of a single input each
- * place attends to all. Masks of value and key leave their places out; a masked query has a result of 0.
+ * place attends to all. Masks of value and key (in Keras 3 of the value alone) leave their places out; a masked query has a result
+ * of 0.
  * Output: [batch, q, e]; with `returnAttentionScores` also [batch, q, v]. Weight: scale [], with `useScale`.
  *
  * @throws ShapeError for inputs that do not go together
@@ -221,8 +222,8 @@ interface Projection {
  *
  * Inputs: query [batch, q, in], value [batch, v, …], key [batch, v, …], which by default is the value, and attentionMask
  * [batch, q, v] or [batch, heads, q, v], which is true (or not 0) where attention is allowed. A single input attends to itself. Masks
- * of the inputs leave their places out. Where nothing is allowed all scores are equal. What Keras has as arguments of
- * the call, `useCausalMask` and `returnAttentionScores`, are options here.
+ * of the inputs leave their places out. Where nothing is allowed all scores are equal (in Keras 3.15 they are 0). What Keras has
+ * as arguments of the call, `useCausalMask` and `returnAttentionScores`, are options here.
  *
  * Output: [batch, q, in]; with `returnAttentionScores` also [batch, heads, q, v].
  *

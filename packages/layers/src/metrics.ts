@@ -320,7 +320,10 @@ const RESOLVED = {
   ce: crossentropyFor,
 } satisfies Record<string, (name: string, context: MetricContext) => Metric>;
 
-/** The name of any metric: its own, that of any loss, and 'accuracy' or 'crossentropy' (short 'acc', 'ce'). */
+/**
+ * The name of any metric: its own, that of any loss, and 'accuracy' or 'crossentropy' (short 'acc', 'ce'), which are binary,
+ * categorical or sparse as the loss is, or with other losses as the shapes say.
+ */
 export type MetricName = keyof typeof TABLE | keyof typeof RESOLVED | LossName;
 
 /** How a metric is given: by name, as a metric or loss object, or as a function with one value for each sample. */
@@ -345,8 +348,8 @@ export const metricNames = [
 type Kind = 'binary' | 'categorical' | 'sparse';
 
 /**
- * What the targets are: the loss says it, or else as in Keras the shapes do. One output: binary; labels where the
- * predictions have classes: sparse; otherwise one-hot.
+ * What the targets are: the loss says it (in Keras 3 it has no say), or else as in Keras the shapes do. One output: binary;
+ * labels where the predictions have classes: sparse; otherwise one-hot.
  */
 function kindOf({ loss, outputShape, targetShape }: MetricContext): Kind {
   if (loss.name === 'binaryCrossentropy') return 'binary';

@@ -58,7 +58,7 @@ type AllOptions = RNNOptions & RecurrentDropoutOptions;
  * Shapes: x [batch, time, …features] → [batch, units], or [batch, time, units] with `returnSequences`; with `returnState`
  * further outputs [batch, size]. Initial states are given as further inputs, `apply([x, state])`; without them they are
  * zeros. Where the input's mask is false a step keeps the states and repeats the output before it; before the first step that
- * counts, that is the first initial state.
+ * counts, that is the first initial state (in Keras 3 zeros).
  *
  * @throws ShapeError for inputs that do not fit, and for another batch size where the layer is stateful
  * @example
