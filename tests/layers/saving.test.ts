@@ -162,6 +162,30 @@ describe('whole models', () => {
     expect(copy.trainableWeights).toHaveLength(2);
   });
 
+  test('a layer that is frozen in a model within a frozen model comes back frozen', () => {
+    const inner = new Sequential([new Dense(2, { inputShape: [2] }), new Dense(2)]);
+    const outer = new Sequential([inner, new Dense(1)]);
+    outer.predict([[1, 2]]);
+    outer.trainable = false;
+    inner.trainable = true;
+    inner.layers[0].trainable = false;
+    const [copy, head] = modelFromBytes(outer.toBytes()).layers;
+    expect(copy.trainable).toBe(true);
+    expect(copy.trainableWeights).toHaveLength(2);
+    expect(head.trainable).toBe(false);
+  });
+
+  test.each(['@optimizer', '@states', '@states/x'])('a layer may have the name %s', (name) => {
+    const model = new Sequential([new Dense(1, { inputShape: [2], name }), new Dense(1)]);
+    model.compile({ optimizer: 'adam', loss: 'mse' });
+    model.trainOnBatch([[1, 2]], [[1]]);
+    const copy = modelFromBytes(model.toBytes());
+    for (const m of [model, copy]) m.trainOnBatch([[2, 1]], [[3]]);
+    expect(copy.getWeights().map((w) => w.toArray())).toEqual(
+      model.getWeights().map((w) => w.toArray()),
+    );
+  });
+
   test('before there are weights there is nothing to save', () => {
     const model = new Sequential([new Dense(3)]);
     expect(() => model.toBytes()).toThrow(ValueError);

@@ -2,7 +2,7 @@
  * Sequential and functional models from their configs.
  */
 import { Model } from '../functional.js';
-import type { BaseModel } from '../base-model.js';
+import { BaseModel } from '../base-model.js';
 import type { BatchShape, Layer } from '../layer.js';
 import { Sequential } from '../sequential.js';
 import { SymbolicTensor } from '../symbolic.js';
@@ -33,9 +33,17 @@ function nameIn(config: Config): string | undefined {
 /** A frozen model whose layers were frozen or not each by itself. */
 function freeze(model: BaseModel, config: Config): void {
   if (config['trainable'] !== false) return;
-  const states = model.layers.map((layer) => layer.trainable);
+  const layers = layersIn(model);
+  const states = layers.map((layer) => layer.trainable);
   model.trainable = false;
-  model.layers.forEach((layer, i) => (layer.trainable = states[i]));
+  layers.forEach((layer, i) => (layer.trainable = states[i]));
+}
+
+/** All layers, those of models within the model too: each such model before its own, as setting it sets them. */
+function layersIn(model: BaseModel): Layer[] {
+  return model.layers.flatMap((layer) =>
+    layer instanceof BaseModel ? [layer, ...layersIn(layer)] : [layer],
+  );
 }
 
 /** See `Sequential.getConfig`. */

@@ -88,8 +88,9 @@ export function decodeModel(
     const reader = new ConfigReader(file, layers, field(description, 'generators'));
     const model = reader.layer(field(description, 'model'));
     if (!(model instanceof BaseModel) || !model.built) throw reader.bad('it is of no model');
-    assignWeights(file, namedWeights(model), tensors, namesIn(description));
-    restoreStates(file, model, tensors);
+    const weights = namesIn(description);
+    assignWeights(file, namedWeights(model), tensors, weights);
+    restoreStates(file, model, tensors, new Set(weights));
     const training = field(description, 'training');
     if (training !== null && training !== undefined) {
       try {
@@ -107,11 +108,17 @@ export function decodeModel(
 }
 
 /** Lets stateful layers remember what the file says. Those that it says nothing about begin anew. */
-function restoreStates(file: string, model: BaseModel, tensors: ReadonlyMap<string, Tensor>): void {
-  const left = new Set([...tensors.keys()].filter((name) => name.startsWith(STATES)));
+function restoreStates(
+  file: string,
+  model: BaseModel,
+  tensors: ReadonlyMap<string, Tensor>,
+  weights: ReadonlySet<string>,
+): void {
+  const names = [...tensors.keys()].filter((name) => name.startsWith(STATES) && !weights.has(name));
+  const left = new Set(names);
   for (const [path, layer] of statefulLayers(model)) {
-    const names = layer.cell.stateSizes.map((_, i) => `${STATES}${path}/${i}`);
-    const states = names.flatMap((name) => (left.delete(name) ? (tensors.get(name) ?? []) : []));
+    const own = layer.cell.stateSizes.map((_, i) => `${STATES}${path}/${i}`);
+    const states = own.flatMap((name) => (left.delete(name) ? (tensors.get(name) ?? []) : []));
     if (states.length === 0) continue;
     try {
       layer.resetStates(states);

@@ -66,8 +66,10 @@ export function assignWeights(
   order: readonly string[] | null,
 ): void {
   const here = [...named.keys()];
+  // A layer may have a name that begins like those of slots and states: its weights are in the file's list.
+  const listed = new Set(order);
   const there = [...tensors.keys()].filter(
-    (name) => !name.startsWith(OPTIMIZER) && !name.startsWith(STATES),
+    (name) => listed.has(name) || (!name.startsWith(OPTIMIZER) && !name.startsWith(STATES)),
   );
   const source = sourceNames(file, here, there, order, named);
   const pairs = [...named.values()].map(({ weight, layer }, i) => {
