@@ -4,9 +4,10 @@ import { convLowerings } from '../../../packages/tensor/src/kernels/wasm/conv/co
 import type { Operand } from '../../../packages/tensor/src/kernels/wasm/kernel.js';
 import { detectFeatures } from '../../../packages/tensor/src/kernels/wasm/machine.js';
 import type { ConvAttrs } from '../../../packages/tensor/src/ops/windows.js';
+import { sameBits } from '../../support/bits.js';
 import { checkAll, checkEpilogues, contiguous, planes } from '../../support/conv.js';
 import { Numbers } from '../../support/numbers.js';
-import { testMachine } from '../../support/wasm.js';
+import { onHeap, testMachine } from '../../support/wasm.js';
 
 const plain = testMachine(false);
 // With fused multiply-add, and so with other panels of filters, where it is to be had.
@@ -114,6 +115,26 @@ test.each(['channelsLast', 'channelsFirst'] as const)('real numbers, %s', (dataF
   checkAll(machine, data, attrs, { relative: 1e-6, absolute: 6e-5 });
   checkAll(plain, data, attrs, { relative: 1e-6, absolute: 6e-5 });
 });
+
+test.each(['channelsLast', 'channelsFirst'] as const)(
+  'a bias is added as an op of its own adds it, %s',
+  (dataFormat) => {
+    const [last, kernel, b] = [real([2, 7, 9, 6]), real([3, 3, 1, 12]), real([12])];
+    const inLast = dataFormat === 'channelsLast';
+    const x = inLast ? last : contiguous(planes(last));
+    const attrs = { groups: 6, padding: 'same', dataFormat } as const;
+    for (const on of [machine, plain]) {
+      const block = on.heap.allocate(4 * b.size);
+      on.heap.view('float32', block.address, b.size).set(b.toTypedArray());
+      const { dtype, shape, strides, size } = b;
+      const bias = { dtype, shape, strides, size, contiguous: true, address: block.address };
+      const epilogue = { bias, activation: null };
+      const [sums] = onHeap(on, 'conv', [x, kernel], attrs) ?? [];
+      const [fused] = onHeap(on, 'conv', [x, kernel], attrs, { epilogue }) ?? [];
+      expect(sameBits(fused, sums.add(inLast ? b : b.reshape([12, 1, 1])))).toBe(true);
+    }
+  },
+);
 
 describe.each([1, 2])('what follows the sums, with multiplier %i', (multiplier) => {
   const filters = 6 * multiplier;

@@ -109,7 +109,7 @@ function pixelRow(m: ModuleBuilder, shared: SharedFunctions, vectors: 1 | 2): Pi
         const [tap, weight, source] = [f.local('i32'), f.local('i32'), f.local('i32')];
         const block = (columns: number): void => {
           const used = sums.slice(0, columns * vectors);
-          used.forEach((s, i) => f.set(s, v128.load(weights, 16 * (i % vectors))));
+          for (const s of used) f.set(s, v128.zero());
           f.set(weight, i32.add(weights, weightStep));
           f.for(tap, taps, tapsEnd, 4, () => {
             f.set(source, i32.add(from, i32.load(tap)));
@@ -120,8 +120,10 @@ function pixelRow(m: ModuleBuilder, shared: SharedFunctions, vectors: 1 | 2): Pi
             });
             f.increment(weight, weightStep);
           });
+          // The bias last, as an addition of its own would round it.
+          w.forEach((local, j) => f.set(local, v128.load(weights, 16 * j)));
           used.forEach((s, i) => {
-            f.do(v128.store(to, s, 16 * (i % vectors)));
+            f.do(v128.store(to, f32x4.add(s, w[i % vectors]), 16 * (i % vectors)));
             if (i % vectors === vectors - 1) f.increment(to, toStep);
           });
         };
