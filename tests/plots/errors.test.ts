@@ -133,6 +133,23 @@ const cases: [string, () => unknown, string][] = [
     'confusionMatrix: yTrue has 2 items and yPred has 1',
   ],
   [
+    'numbers that are no classes',
+    () => confusionMatrix([1e9], [1]),
+    'confusionMatrix: class 1000000000 occurs; at most 500 classes can be drawn.',
+  ],
+  ['a cell', () => confusionMatrix([0], [0], { cell: -5 }), 'The cell is -5; expected a positive'],
+  ['a panel', () => history({ loss: [1, 2] }, { width: NaN }), 'The width is NaN; expected'],
+  [
+    'values beyond the doubles',
+    () => line([0, 1], [-1.7e308, 1.7e308]),
+    'Values from -1.7e+308 to 1.7e+308 are too far apart for one axis',
+  ],
+  [
+    'a domain beyond the doubles',
+    () => line([0, 1], [0, 1], { xDomain: [-1.7e308, 1.7e308] }),
+    'xDomain is [-1.7e+308, 1.7e+308]; expected two finite numbers',
+  ],
+  [
     'codes in space',
     () => codes(zeros([4, 3]), [1, 2, 3, 4]),
     'codes: the points have 3 numbers each; expected 2',

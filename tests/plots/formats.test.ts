@@ -50,6 +50,12 @@ describe('PNG', () => {
   test('refuses a scale that is none', async () => {
     await expect(picture.toPNG({ scale: 0 })).rejects.toThrow('toPNG: the scale is 0; expected a');
   });
+
+  test.each([1e-9, 1e9])('refuses a scale of %d, which no picture has room for', async (scale) => {
+    const problem = picture.toPNG({ scale });
+    await expect(problem).rejects.toThrow(PlotError);
+    await expect(problem).rejects.toThrow(/^toPNG: the picture would have \d+ × \d+ pixels; /);
+  });
 });
 
 describe('HTML', () => {

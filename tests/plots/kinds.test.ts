@@ -80,9 +80,23 @@ describe('scatter', () => {
     expect(dotsOf(await svgOf(scatter([3, 3], [4, 4], size)))).toEqual(Array(2).fill([50, 50]));
   });
 
+  test('takes points that are all the same, however large', async () => {
+    const size = { width: 100, height: 100 };
+    expect(dotsOf(await svgOf(scatter([0, 1], [1e20, 1e20], size))).map(([, y]) => y)).toEqual([
+      50, 50,
+    ]);
+    expect(await svgOf(history({ loss: [1e300, 1e300] }))).not.toMatch(/NaN|Infinity/);
+  });
+
   test('keeps words with signs of XML as words', async () => {
     const svg = await svgOf(scatter([1], [1], { title: 'a < b & "c"' }));
     expect(svg).toContain('a &lt; b &amp; ');
+  });
+
+  test('replaces signs that XML cannot hold, so that the picture can be read', async () => {
+    const picture = scatter([1], [1], { title: 'a\0b\b' });
+    expect(await svgOf(picture)).toContain('a\ufffdb\ufffd');
+    await expect(picture.toPNG()).resolves.toBeInstanceOf(Uint8Array);
   });
 });
 
@@ -103,6 +117,11 @@ describe('line', () => {
   test('never cuts a label short', async () => {
     const label = 'a label that is longer than many another label';
     expect(textsOf(await svgOf(line([{ x: [0, 1], y: [0, 1], label }])))).toContain(label);
+  });
+
+  test('takes ends of lines of all kinds in labels', async () => {
+    const svg = await svgOf(line([{ x: [0, 1], y: [0, 1], label: 'a\u2028b\u2029c' }]));
+    expect(svg).toContain('a\u2028b\u2029c');
   });
 
   test('draws several with a legend, dashed if wanted', async () => {
@@ -256,6 +275,19 @@ describe('confusionMatrix', () => {
     const svg = await svgOf(confusionMatrix(oneHot, scores, { classes: ['cat', 'dog'] }));
     expect(textsOf(svg).slice(-5)).toEqual(expect.arrayContaining(['1', '0', '1', '0']));
     expect(textsOf(svg)).toEqual(expect.arrayContaining(['cat', 'dog', '50.00% of 2 are right']));
+  });
+
+  test('takes a column of classes as classes, as a list too', async () => {
+    const svg = await svgOf(confusionMatrix([[0], [1], [2]], [[0], [2], [2]]));
+    expect(textsOf(svg)).toContain('66.67% of 3 are right');
+    expect(textsOf(svg).slice(-10, -1)).toEqual([...'100001001']);
+  });
+
+  test('turns names below the cells that would run into each other', async () => {
+    const turned = async (classes: string[]): Promise<number> =>
+      count(await svgOf(confusionMatrix([0, 1], [0, 1], { classes })), 'rotate(-45)');
+    expect(await turned(['cat', 'dog'])).toBe(0);
+    expect(await turned(['Ankle boot', 'Bag'])).toBe(2);
   });
 });
 

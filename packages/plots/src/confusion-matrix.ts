@@ -3,7 +3,8 @@ import { checkSameLength, numbersOf, rowsOf, type Numbers, type Rows } from './d
 import { drawing } from './drawing.js';
 import { PlotError } from './errors.js';
 import type { Picture } from './picture.js';
-import { frame } from './theme.js';
+import { checkPixels } from './plane.js';
+import { frame, textAt } from './theme.js';
 
 /** Options of `confusionMatrix`. */
 export interface ConfusionMatrixOptions {
@@ -19,6 +20,12 @@ export interface ConfusionMatrixOptions {
   cell?: number;
 }
 
+/** About the width of a letter of an axis, in pixels. */
+const LETTER = 6.5;
+
+/** More cells than the square of this are no picture. */
+const MOST_CLASSES = 500;
+
 /** From nearly white at a share of 0 to dark at 1. */
 const BLUES = ['#f2f7fc', '#a6cbe6', '#4a90c6', '#0b4f94'];
 
@@ -26,8 +33,8 @@ const BLUES = ['#f2f7fc', '#a6cbe6', '#4a90c6', '#0b4f94'];
  * How often class i (row) was taken for class j (column). Below the title stands the share that is right. A cell's colour
  * is its share of its row, drawn so that small shares show as well (by its square root): few mistakes are seen beside many hits.
  *
- * @param yTrue,yPred classes [n], or one-hot rows or scores [n, classes], of which the largest counts
- * @throws PlotError different lengths, nothing to count, classes that are not 0, 1, …, numbers that are not finite
+ * @param yTrue,yPred classes [n] or [n, 1], or one-hot rows or scores [n, classes], of which the largest counts
+ * @throws PlotError different lengths, nothing to count, classes that are not 0, 1, … or 500 and more, numbers that are not finite
  *
  * @example
  * const picture = confusionMatrix([0, 0, 1], [0, 1, 1], { classes: ['cat', 'dog'] });
@@ -43,6 +50,12 @@ export function confusionMatrix(
   checkSameLength('confusionMatrix', ['yTrue', actual.length], ['yPred', predicted.length]);
   const largest = [...actual, ...predicted].reduce((a, b) => Math.max(a, b));
   const { title = '', cell = 42 } = options;
+  checkPixels({ cell });
+  if (largest >= MOST_CLASSES) {
+    throw new PlotError(
+      `confusionMatrix: class ${largest} occurs; at most ${MOST_CLASSES} classes can be drawn. Are these classes?`,
+    );
+  }
   const { classes = Array.from({ length: largest + 1 }, (_, i) => i) } = options;
   if (classes.length <= largest) {
     throw new PlotError(
@@ -69,8 +82,11 @@ export function confusionMatrix(
     domain: false,
     ticks: false,
     labelPadding: 6,
-    encode: { labels: { update: { text: { signal: `${JSON.stringify(classes)}[datum.value]` } } } },
+    encode: { labels: { update: { text: { signal: textAt(classes) } } } },
   };
+  // Names that would run into each other below the cells are turned.
+  const longest = classes.reduce((most: number, name) => Math.max(most, String(name).length), 0);
+  const turned = longest * LETTER > cell && { labelAngle: -45, labelAlign: 'right' as const };
   const share = `${((100 * right) / actual.length).toFixed(2)}% of ${grouped(actual.length)} are right`;
   return drawing(title, () => ({
     ...frame(title, side, side, { subtitle: share }),
@@ -81,7 +97,13 @@ export function confusionMatrix(
       { name: 'depth', type: 'linear', domain: [0, 0.3, 0.6, 1], range: BLUES },
     ],
     axes: [
-      { scale: 'column', orient: 'bottom', title: options.xLabel ?? 'predicted', ...axis },
+      {
+        scale: 'column',
+        orient: 'bottom',
+        title: options.xLabel ?? 'predicted',
+        ...axis,
+        ...turned,
+      },
       { scale: 'row', orient: 'left', title: options.yLabel ?? 'true', ...axis },
     ],
     marks: [
@@ -129,11 +151,16 @@ function grouped(count: number): string {
 
 function classesOf(name: string, values: Numbers | Rows): number[] {
   if (isRows(values)) {
-    return rowsOf(name, values).map((row) =>
-      row.reduce((best, value, i) => (value > row[best] ? i : best), 0),
-    );
+    const rows = rowsOf(name, values);
+    if (rows[0].length > 1) {
+      return rows.map((row) => row.reduce((best, value, i) => (value > row[best] ? i : best), 0));
+    }
+    return checkClasses(name, rows.flat());
   }
-  const classes = numbersOf(name, values);
+  return checkClasses(name, numbersOf(name, values));
+}
+
+function checkClasses(name: string, classes: number[]): number[] {
   const odd = classes.findIndex((value) => !(Number.isInteger(value) && value >= 0));
   if (odd >= 0) {
     throw new PlotError(`${name}[${odd}] is ${classes[odd]}; expected a class: 0, 1, 2, ….`);

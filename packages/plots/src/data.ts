@@ -88,9 +88,19 @@ export function extent(lists: readonly (readonly number[])[]): Domain {
   return [low, high];
 }
 
-/** A domain a little wider than the data, so that nothing lies on the frame; 1 wide where all values are equal. */
+/**
+ * A domain a little wider than the data, so that nothing lies on the frame; where all values are equal 1 wide, or as much wider
+ * as doubles of that size can tell apart.
+ *
+ * @throws PlotError values whose distance is beyond the doubles
+ */
 export function padded([low, high]: Domain, share = 0.04): Domain {
-  const margin = high > low ? share * (high - low) : 0.5;
+  const margin = high > low ? share * (high - low) : Math.max(0.5, 1e-6 * Math.abs(low));
+  if (!Number.isFinite(high + margin - (low - margin))) {
+    throw new PlotError(
+      `Values from ${low} to ${high} are too far apart for one axis; leave the extreme ones out.`,
+    );
+  }
   return [low - margin, high + margin];
 }
 
@@ -102,7 +112,7 @@ export function domainOf(
 ): Domain {
   if (given === undefined) return padded(extent(lists));
   const [low, high] = given;
-  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+  if (!(low < high && Number.isFinite(high - low))) {
     throw new PlotError(
       `${name} is [${low}, ${high}]; expected two finite numbers, the smaller first.`,
     );

@@ -48,6 +48,10 @@ export function pictureOf(base: Pick<Picture, 'title' | 'toSVG' | 'toHTML' | 'mo
   };
 }
 
+/** Signs that XML cannot hold, not even escaped (XML 1.0, section 2.2): in words they become U+FFFD. */
+// eslint-disable-next-line no-control-regex -- those it is about
+const NO_XML = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+
 /**
  * Vega's expressions are interpreted, not compiled to functions: pages may forbid code made from strings
  * (https://vega.github.io/vega/usage/interpreter/).
@@ -63,7 +67,7 @@ async function draw(spec: Spec): Promise<string> {
     expr: expressionInterpreter as unknown,
   });
   try {
-    return stableIds(await view.toSVG());
+    return stableIds((await view.toSVG()).replace(NO_XML, '\ufffd'));
   } finally {
     view.finalize();
   }

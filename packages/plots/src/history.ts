@@ -3,7 +3,16 @@ import { numbersOf, padded, extent } from './data.js';
 import { drawing } from './drawing.js';
 import { PlotError } from './errors.js';
 import type { Picture } from './picture.js';
-import { axesOf, clipped, colourOf, curveMark, legendOf, scalesOf, type Curve } from './plane.js';
+import {
+  axesOf,
+  checkPixels,
+  clipped,
+  colourOf,
+  curveMark,
+  legendOf,
+  scalesOf,
+  type Curve,
+} from './plane.js';
 import { pointMarks } from './points.js';
 import { frame } from './theme.js';
 
@@ -36,6 +45,7 @@ export interface HistoryOptions {
  */
 export function history(of: TrainingHistory, options: HistoryOptions = {}): Picture {
   const { title = '', width = 300, height = 220 } = options;
+  checkPixels({ width, height });
   const record = recordOf(of);
   const { names = Object.keys(record).filter((name) => trainingName(name, record) === name) } =
     options;

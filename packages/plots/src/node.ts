@@ -16,6 +16,9 @@ const fontFiles = ['400', '700'].map(
   (weight) => `@fontsource/dejavu-sans/files/dejavu-sans-latin-${weight}-normal.woff`,
 );
 
+/** Some 8,000 by 8,000: many more do not fit into the memory of a WebAssembly module. */
+const MOST_PIXELS = 2 ** 26;
+
 let loaded: Promise<{ rasterizer: Rasterizer; fonts: Uint8Array[] }> | undefined;
 
 /** Draws an SVG to a PNG file with resvg (WebAssembly, no native code), `scale` pixels for each unit. */
@@ -29,6 +32,12 @@ export async function rasterize(svg: string, scale: number): Promise<Uint8Array>
     font: { fontBuffers: fonts, defaultFontFamily: 'DejaVu Sans', sansSerifFamily: 'DejaVu Sans' },
   });
   try {
+    const pixels = [drawing.width, drawing.height].map((size) => Math.round(size * scale));
+    if (pixels.includes(0) || pixels[0] * pixels[1] > MOST_PIXELS) {
+      throw new PlotError(
+        `toPNG: the picture would have ${pixels.join(' × ')} pixels; expected at least 1 and at most ${MOST_PIXELS} in all. Choose another scale.`,
+      );
+    }
     const image = drawing.render();
     try {
       return image.asPng();

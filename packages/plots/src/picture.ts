@@ -12,7 +12,7 @@ export interface Picture {
    * The picture as a PNG file, its text in DejaVu Sans. In Node only: a page has `mount` and `toSVG`.
    *
    * @param options.scale pixels for each unit of the SVG. Default: 2, for screens of high density.
-   * @throws PlotError in a browser; a scale that is not positive
+   * @throws PlotError in a browser; a scale that is not positive, or makes the picture vanish or too large (2²⁶ pixels)
    */
   toPNG(options?: { scale?: number }): Promise<Uint8Array>;
 

@@ -2,7 +2,7 @@ import type { Axis, GroupMark, Mark, Scale, Spec } from 'vega';
 import { checkSameLength, domainOf, numbersOf, type Domain } from './data.js';
 import { PlotError } from './errors.js';
 import type { PlaneOptions, Series } from './picture.js';
-import { COLOURS, frame } from './theme.js';
+import { COLOURS, frame, textAt } from './theme.js';
 
 /** A rectangle with two axes of numbers, and where in it a point lies. */
 export interface Plane {
@@ -28,20 +28,21 @@ export function planeOf(
   ys: readonly (readonly number[])[],
 ): Plane {
   const { width = 440, height = 300 } = options;
-  for (const [name, size] of [
-    ['width', width],
-    ['height', height],
-  ] as const) {
-    if (!(size > 0 && Number.isFinite(size))) {
-      throw new PlotError(`The ${name} is ${size}; expected a positive number of pixels.`);
-    }
-  }
+  checkPixels({ width, height });
   return {
     width,
     height,
     xDomain: domainOf('xDomain', options.xDomain, xs),
     yDomain: domainOf('yDomain', options.yDomain, ys),
   };
+}
+
+/** Throws unless all sizes are positive. */
+export function checkPixels(sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size > 0 && Number.isFinite(size)) continue;
+    throw new PlotError(`The ${name} is ${size}; expected a positive number of pixels.`);
+  }
 }
 
 /** Maps (x, y) to pixels, written to a tenth: `12.3 45.6`. SVG's y grows downwards. */
@@ -179,7 +180,7 @@ export function legendOf(
         encode: {
           labels: {
             update: {
-              text: { signal: `${JSON.stringify(named.map(({ label }) => label))}[datum.value]` },
+              text: { signal: textAt(named.map(({ label }) => label)) },
             },
           },
         },

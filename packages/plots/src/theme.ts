@@ -68,3 +68,11 @@ export function frame(
     ...((title !== '' || subtitle !== '') && { title: heading }),
   };
 }
+
+/** The expression for the text with the number `datum.value`. Vega takes U+2028 and U+2029 for ends of lines, even in strings. */
+export function textAt(texts: readonly (string | number)[]): string {
+  const list = JSON.stringify(texts).replace(/[\u2028\u2029]/g, (sign) =>
+    sign === '\u2028' ? '\\u2028' : '\\u2029',
+  );
+  return `${list}[datum.value]`;
+}
