@@ -127,6 +127,18 @@ describe('checksums', () => {
   });
 });
 
+test.each([
+  ['fewer files than there are', 8, 1],
+  ['no file', 8, 0],
+  ['a directory where none is', 16, 7],
+])('an archive that announces %s loses none in silence', (_, at, value) => {
+  const bytes = encodeNpz({ x: tensor([1]), y: tensor([2]) });
+  bytes[bytes.length - 22 + at] = value;
+  expect(() => decodeNpz(bytes, { name: 'x.npz' })).toThrow(
+    /^x\.npz: is damaged: it announces \d files, and its directory has \d\./,
+  );
+});
+
 test('an archive that announces endless entries is refused at once', () => {
   const bytes = encodeNpz({ x: zeros([2]) });
   const view = new DataView(bytes.buffer);

@@ -35,7 +35,7 @@ export function encodeNpz(
  * @param options.name what messages call it, usually the path
  * @param options.maxBytes the largest size that the arrays may have together when decompressed; 1 GiB by default
  * @returns the tensors by name, without the '.npy'
- * @throws FormatError no zip archive, damaged, arrays larger than allowed or than their compressed size can hold, a name twice,
+ * @throws FormatError no zip archive, damaged, other numbers of files announced than there, arrays larger than allowed or than their compressed size can hold, a name twice,
  *   contents that do not have the checksum (CRC-32) that the archive gives, and everything that `decodeNpy` throws, with the array's name
  * @example
  * decodeNpz(encodeNpz({ x: zeros([2, 3]) })).get('x').shape; // [2, 3]
@@ -75,6 +75,11 @@ export function decodeNpz(
     throw new FormatError(`${name}: is no zip archive, or a damaged one (${reason}).`);
   }
   const crcs = crcsIn(bytes);
+  if (crcs.size !== seen) {
+    throw new FormatError(
+      `${name}: is damaged: it announces ${seen} files, and its directory has ${crcs.size}. Fetch or write the file again.`,
+    );
+  }
   return new Map(
     Object.entries(files).map(([file, content]) => {
       const [expected, found] = [crcs.get(file), crc32(content)];
