@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Dense, FileError, ModelCheckpoint, Sequential, loadModel } from '@tapegrad/layers';
-import { FormatError, decodeSafetensors } from '@tapegrad/tensor';
+import { FormatError, ValueError, decodeSafetensors } from '@tapegrad/tensor';
 import { Numbers } from '../support/numbers.js';
 
 let folder: string;
@@ -173,6 +173,17 @@ describe('ModelCheckpoint', () => {
     expect(checkpoint.lastPath).toBe(join(folder, names[2]));
     expect((await loadModel(join(folder, names[0]))).optimizer.iterations).toBe(1);
   });
+
+  test.each(['{epoch:3d}', '{loss:.2e}', '{valLoss:5.2f}', '{loss:.200f}', '{epoch:}'])(
+    'refuses the format of %s, which would stand in the name as it is',
+    (placeholder) => {
+      expect(() => new ModelCheckpoint(`m-${placeholder}.st`)).toThrow(
+        new ValueError(
+          `ModelCheckpoint: the format in ${placeholder} is not known; there are those as in {epoch:02d} and {valLoss:.2f}.`,
+        ),
+      );
+    },
+  );
 
   test('keeps the best alone, by what it monitors', async () => {
     const filepath = join(folder, 'best');

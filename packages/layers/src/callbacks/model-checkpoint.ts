@@ -23,9 +23,12 @@ export interface ModelCheckpointOptions {
 /** {epoch}, {epoch:02d}, {valLoss}, {valLoss:.2f} */
 const PLACEHOLDER = /\{(\w+(?:\[\d+\])?)(?::(?:0(\d+)d|\.(\d+)f))?\}/g;
 
+/** With whatever format. */
+const FORMATTED = /\{\w[^{}:]*:([^{}]*)\}/g;
+
 /**
  * Saves the model after every epoch, or after those that were the best so far. In the path `{epoch}` becomes the number of the
- * epoch, counted from 1, and the name of any log its value; with Python's formats as in `{epoch:02d}` and `{valLoss:.2f}`. A
+ * epoch, counted from 1, and the name of any log its value; with Python's formats as in `{epoch:02d}` and `{valLoss:.2f}`, no others. A
  * path without them is replaced each time, at once: a crash never leaves half a file.
  *
  * A training that was cut off goes on to the bit: `const model = await loadModel(path)`, then `fit` with `initialEpoch` set to
@@ -60,6 +63,12 @@ export class ModelCheckpoint extends ModelCallback {
     checkOptions(owner, options, known);
     if (typeof filepath !== 'string' || filepath === '') {
       throw new ValueError(`${owner}: filepath must be a path, such as 'best.safetensors'.`);
+    }
+    for (const [placeholder, format] of filepath.matchAll(FORMATTED)) {
+      if (/^(0\d+d|\.\d\d?f)$/.test(format)) continue;
+      throw new ValueError(
+        `${owner}: the format in ${placeholder} is not known; there are those as in {epoch:02d} and {valLoss:.2f}.`,
+      );
     }
     const { monitor = 'valLoss', mode = 'auto', verbose = 0 } = options;
     const { saveBestOnly = false, saveWeightsOnly = false } = options;
