@@ -306,6 +306,11 @@ const table: readonly [string, () => unknown, string][] = [
     'IndexError: gatherND: index -1 is outside axis 1 of [2, 3] (0 to 2).',
   ],
   [
+    'gatherND in what is too large',
+    () => zeros([]).broadcastTo([65536, 65536]).gatherND([[1, 1]]),
+    'ShapeError: gatherND: the leading axes of [65536, 65536] have more than 2^31 places, which int32 cannot count; take a part first.',
+  ],
+  [
     'takeAlongAxis with another shape',
     () => zeros([2, 3]).takeAlongAxis(tensor([[0, 1, 2]], 'int32')),
     'ShapeError: takeAlongAxis: shapes may differ on axis 1 only; got [2, 3] and indices [1, 3].',

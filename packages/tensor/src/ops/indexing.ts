@@ -150,6 +150,11 @@ function restOf(name: string, indices: TensorType, shape: Shape): Shape {
         `got indices ${formatShape(indices.shape)}.`,
     );
   }
+  if (sizeOf(shape.slice(0, depth)) > 2 ** 31) {
+    throw new ShapeError(
+      `${name}: the leading axes of ${formatShape(shape)} have more than 2^31 places, which int32 cannot count; take a part first.`,
+    );
+  }
   return shape.slice(depth);
 }
 
