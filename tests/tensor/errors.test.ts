@@ -307,7 +307,10 @@ const table: readonly [string, () => unknown, string][] = [
   ],
   [
     'gatherND in what is too large',
-    () => zeros([]).broadcastTo([65536, 65536]).gatherND([[1, 1]]),
+    () =>
+      zeros([])
+        .broadcastTo([65536, 65536])
+        .gatherND([[1, 1]]),
     'ShapeError: gatherND: the leading axes of [65536, 65536] have more than 2^31 places, which int32 cannot count; take a part first.',
   ],
   [

@@ -101,7 +101,8 @@ describe('running', () => {
     const step = (x: Tensor): Tensor[] => [
       ops.embed(x.add(1000).mul(x).sum(0), { shape: [9], start: [1], step: [3] }),
       x.cumprod(1),
-      x.sort(1), x.argsort(1, { descending: true }),
+      x.sort(1),
+      x.argsort(1, { descending: true }),
     ];
     for (const x of [ramp(3, 3), ramp(3, 3).neg()]) {
       expect(program.run([x]).map((y) => y.toArray())).toEqual(step(x).map((y) => y.toArray()));
