@@ -231,6 +231,8 @@ class ShuffledRows {
   private readonly source: Tensor;
   /** The last rows, by their number: the last batch of an epoch is smaller. */
   private readonly places = new Map<number, Tensor>();
+  /** The rows that were put together last: an autoencoder asks for them twice, as inputs and as targets. */
+  private index: Int32Array | null = null;
 
   constructor(t: Tensor) {
     this.source = t.contiguous ? t : tensor(t.toTypedArray(), { shape: t.shape });
@@ -243,6 +245,8 @@ class ShuffledRows {
       place = zeros([index.length, ...shape.slice(1)], dtype);
       this.places.set(index.length, place);
     }
+    if (index === this.index) return place;
+    this.index = index;
     gatherAxis(this.source, 0, index, place);
     // For whoever has kept the former rows.
     place.storage.version++;
