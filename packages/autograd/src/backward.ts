@@ -208,11 +208,10 @@ export function gradients(
 
 function checkVariables(what: string, list: readonly Variable[]): void {
   const given: unknown = list;
-  const isList = Array.isArray(given);
-  const wrong: unknown = isList ? given.find((x) => !(x instanceof Variable)) : given;
-  if (isList && given.every((x) => x instanceof Variable)) return;
+  const at = Array.isArray(given) ? given.findIndex((x) => !(x instanceof Variable)) : null;
+  if (at === -1) return;
   throw new GradientError(
     `gradients: ${what} are a list of Variables, as in gradients([loss], [w]); got ` +
-      `${shown(wrong)}${isList ? ' in the list' : ''}.`,
+      `${at === null ? shown(given) : `${shown(list[at])} in the list`}.`,
   );
 }

@@ -9,6 +9,7 @@ import {
   shown,
   type Axes,
 } from '@tapegrad/tensor';
+import { Variable } from '@tapegrad/autograd';
 import type { BatchShape } from './layer.js';
 
 /** A number that must be whole and not less than `least`. @throws ValueError */
@@ -39,6 +40,13 @@ export function checkRange(
     throw new ValueError(`${layer}: ${what} must be a number ${range}; got ${shown(n)}.`);
   }
   return n;
+}
+
+/** What a function of the user's has returned, which must be a Variable. @throws ValueError that begins with `says` */
+export function checkVariable(says: string, returned: unknown): Variable {
+  if (returned instanceof Variable) return returned;
+  const hint = returned === undefined ? ' Is there a return missing?' : '';
+  throw new ValueError(`${says}; got ${shown(returned)}.${hint}`);
 }
 
 /** Throws a ValueError unless it is a list of sizes, null for those that are not known. */

@@ -18,7 +18,7 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autograd';
-import { checkSizes } from './checks.js';
+import { checkSizes, checkVariable } from './checks.js';
 import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
 import { getInitializer, type InitializerId } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
@@ -272,11 +272,7 @@ export abstract class Layer {
   private called(inputs: readonly Variable[], context: CallContext): readonly Variable[] {
     const outputs: readonly unknown[] = this.callAll(inputs, context);
     for (const y of Array.isArray(outputs) ? outputs : [outputs]) {
-      if (y instanceof Variable) continue;
-      throw new ValueError(
-        `${this.name}: call must return a Variable; got ${shown(y)}.` +
-          (y === undefined ? ' Is there a return missing?' : ''),
-      );
+      checkVariable(`${this.name}: call must return a Variable`, y);
     }
     return outputs as readonly Variable[];
   }

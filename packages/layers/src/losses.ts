@@ -8,11 +8,11 @@ import {
   formatShape,
   normalizeAxis,
   sameShape,
-  shown,
   type Tensor,
 } from '@tapegrad/tensor';
 import { Variable, ops, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { logitsOf } from './activations.js';
+import { checkVariable } from './checks.js';
 import { maskOf } from './masks.js';
 import { checkOptions, lookup } from './registry.js';
 import { made } from './saving/recipes.js';
@@ -49,14 +49,10 @@ export function meanLoss(
   yPred: Variable,
   sampleWeight?: VariableLike,
 ): Variable {
-  const returned: unknown = loss.perSample(yTrue, yPred);
-  if (!(returned instanceof Variable)) {
-    throw new ValueError(
-      `${loss.name}: a loss must return a Variable, computed by ops; got ${shown(returned)}.` +
-        (returned === undefined ? ' Is there a return missing?' : ''),
-    );
-  }
-  const values = returned;
+  const values = checkVariable(
+    `${loss.name}: a loss must return a Variable, computed by ops`,
+    loss.perSample(yTrue, yPred),
+  );
   const mask = maskOf(yPred);
   if (sampleWeight === undefined) return meanOf(values, mask);
   const weight = toVariable(sampleWeight);

@@ -8,12 +8,12 @@ import {
   formatShape,
   sameShape,
   sizeOf,
-  shown,
   type Shape,
   type Tensor,
   type TypedArray,
 } from '@tapegrad/tensor';
 import { Variable, noGrad } from '@tapegrad/autograd';
+import { checkVariable } from './checks.js';
 import * as losses from './losses.js';
 import type { Loss, LossFunction, LossName } from './losses.js';
 import { checkName, checkOptions } from './registry.js';
@@ -231,16 +231,10 @@ export function lossMetric(loss: Loss, { name = loss.name }: MetricOptions = {})
     'metrics.lossMetric',
     [loss, { name }],
     new MeanMetric(name, (yTrue, yPred) => {
-      const returned: unknown = noGrad(() =>
-        loss.perSample(new Variable(yTrue), new Variable(yPred)),
+      const { value } = checkVariable(
+        `${name}: a metric must return a Variable, computed by ops`,
+        noGrad(() => loss.perSample(new Variable(yTrue), new Variable(yPred))),
       );
-      if (!(returned instanceof Variable)) {
-        throw new ValueError(
-          `${name}: a metric must return a Variable, computed by ops; got ${shown(returned)}.` +
-            (returned === undefined ? ' Is there a return missing?' : ''),
-        );
-      }
-      const { value } = returned;
       return { shape: value.shape, values: value.toTypedArray() };
     }),
   );

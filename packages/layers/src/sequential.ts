@@ -6,7 +6,6 @@ import type { Variable } from '@tapegrad/autograd';
 import { BaseModel } from './base-model.js';
 import { Layer, type BatchShape, type CallContext } from './layer.js';
 import type { ModelFlow } from './flow.js';
-
 import { ConfigWriter } from './saving/config.js';
 import type { Config } from './saving/plain.js';
 

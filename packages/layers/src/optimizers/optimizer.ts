@@ -19,6 +19,7 @@ import {
   type TypedArray,
 } from '@tapegrad/tensor';
 import { Variable } from '@tapegrad/autograd';
+import { checkRange } from '../checks.js';
 import { checkOptions } from '../registry.js';
 import { made } from '../saving/recipes.js';
 import type { Schedule } from './schedules.js';
@@ -364,10 +365,7 @@ function checkPair(name: string, parameter: Variable, gradient: Variable): void 
 
 /** Throws a ValueError unless an option is a finite number of 0 or more. */
 export function checkNumber(name: string, option: string, value: number): number {
-  if (!Number.isFinite(value) || value < 0) {
-    throw new ValueError(`${name}: ${option} must be a number of 0 or more; got ${shown(value)}.`);
-  }
-  return value;
+  return checkRange(name, option, value, 0);
 }
 
 /** Throws a ValueError unless an option is from 0 to 1, 1 itself left out. */

@@ -2,6 +2,7 @@
  * Learning rates that depend on the step. A schedule is any function from the number of updates made so far to a rate.
  */
 import { ValueError, shown } from '@tapegrad/tensor';
+import { checkRange } from '../checks.js';
 import { checkOptions } from '../registry.js';
 import { made } from '../saving/recipes.js';
 
@@ -170,11 +171,7 @@ export function piecewiseConstantDecay(options: {
 }
 
 function checkNumbers(name: string, numbers: Readonly<Record<string, number>>): void {
-  for (const [key, value] of Object.entries(numbers)) {
-    if (!Number.isFinite(value) || value < 0) {
-      throw new ValueError(`${name}: ${key} must be a number of 0 or more; got ${shown(value)}.`);
-    }
-  }
+  for (const [key, value] of Object.entries(numbers)) checkRange(name, key, value, 0);
 }
 
 function checkSteps(name: string, key: string, value: number): void {

@@ -5,7 +5,6 @@ import { shown } from '@tapegrad/tensor';
 import type { BaseModel } from '../base-model.js';
 import { FileError } from '../errors.js';
 import { nodeFiles, type NodeFiles } from '../platform.js';
-
 import { decodeModel, type LoadOptions } from './read.js';
 
 async function needFiles(what: string): Promise<NodeFiles> {
