@@ -86,6 +86,13 @@ const sizes: readonly (readonly [number, number, number])[] = [
   [130, 300, 70],
   [14, 270, 530],
   [3, 300, 90],
+  // With nothing packed: rows in pairs and one besides, few and many columns, blocks of k for two and three threads.
+  [2, 3, 16],
+  [7, 1, 48],
+  [13, 9, 64],
+  [5, 33, 256],
+  [32, 784, 32],
+  [51, 1300, 16],
 ];
 
 describe.each([
@@ -296,6 +303,18 @@ describe('rounding', () => {
     }
   });
 
+  test('an element has the same bits with operands that are packed and with those that are not', () => {
+    const [m, k, n] = [51, 1300, 16];
+    const [a, b] = [real([m, k]), real([k, n])];
+    for (const { machine: on } of machines) {
+      const [packed] = onHeap(on, 'matmul', [a, ops.copy(ops.transpose(b))], { transposeB: true }) ?? []; // prettier-ignore
+      for (const parts of [1, 2, 3]) {
+        const [inPlace] = onHeap(on, 'matmul', [a, b], {}, { parts }) ?? [];
+        expect(bits(inPlace)).toEqual(bits(packed));
+      }
+    }
+  });
+
   test('NaN and infinity spread as they do in sums', () => {
     const [a, b] = [whole([9, 12]), whole([12, 11])];
     [NaN, Infinity, -Infinity].forEach((x, i) => {
@@ -318,6 +337,7 @@ describe('bias and activation', () => {
     [1, 30, 50],
     [30, 20, 1],
     [9, 1, 14],
+    [51, 1300, 16],
   ] as const;
   test.each(shapes)('%d×%d×%d', (m, k, n) => {
     const [a, b, bias] = [real([m, k]), real([k, n]), real([n])];

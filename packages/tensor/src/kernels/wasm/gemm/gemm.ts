@@ -1,6 +1,7 @@
 /** Matrix products: which kernel computes matmul, dot and outer, and with which blocks. */
 import { gemmF32, gemmF64, SPLIT } from './blocked.js';
 import { ACTIVATION } from './epilogue.js';
+import { IN_PLACE_COLUMNS, IN_PLACE_SPLIT, addBlocksF32, gemmInPlaceF32 } from './in-place.js';
 import { ROWS_MULTIPLE, TILE_BYTES, gemmPeakF32 } from './micro.js';
 import { finishF32, matrixVectorF32, outerF32, vectorMatrixF32 } from './vector.js';
 import {
@@ -32,8 +33,8 @@ const readsA = (n: number, k: number, row: number): boolean =>
 /** The same for B, [k][n], whose rows do not displace one another in the cache if they are short. */
 const readsB = (m: number, n: number): boolean => m <= 12 || (m <= 64 && m * n <= 4096);
 
-/** From so many multiply-adds on (about 60 µs), threads share the work: with less the next call waits for results in the other cache. */
-export const PARALLEL = 1_200_000;
+/** From so many multiply-adds on (about 20 µs), threads share the work: with less the next call waits for results in the other cache. */
+export const PARALLEL = 400_000;
 
 /** The same for products with a vector, which wait for memory. */
 const PARALLEL_VECTOR = 250_000;
@@ -137,10 +138,13 @@ function blocked(
 /** The sizes of blocks, and scratch for them. */
 type Blocks = Readonly<Record<'mc' | 'nc' | 'kc' | 'scratch' | 'scratchPart' | 'threads', number>>;
 
+/** Blocks of k, all of one size but for the last. */
+const blockOfK = (k: number): number => Math.ceil(k / Math.ceil(k / KC));
+
 function blocksFor({ m, n, k }: Product, bytes: number, context: LoweringContext): Blocks {
   const mc = Math.min(MC, roundUp(m, ROWS_MULTIPLE));
   const nc = Math.min(NC, roundUp(n, 32 / bytes));
-  const kc = Math.ceil(k / Math.ceil(k / KC));
+  const kc = blockOfK(k);
   const scratchPart = TILE_BYTES + roundUp((mc + nc) * kc * bytes, 64);
   const { threads } = context;
   return { mc, nc, kc, scratch: context.scratch(scratchPart * threads), scratchPart, threads };
@@ -181,6 +185,38 @@ function withVector({ m, n, k, a, b, c, batch }: Product, finish: Finish): Comma
   return [...commands, ...ending];
 }
 
+/** Whether packing does not pay: the elements of B are used for few rows, and their rows are short. */
+const staysInPlace = ({ m, n, a, b, batch }: Product): boolean => {
+  const few = n <= 64 ? 64 : n <= 256 ? 6 : 0;
+  return batch === 1 && n % IN_PLACE_COLUMNS === 0 && m <= few && a.column === 1 && b.column === 1;
+};
+
+/**
+ * The commands for a product that reads both operands where they are. Threads share blocks of k, if there are enough: then each
+ * reads a part of A and of B that no other reads, the one whose gradient it computed and which it updated a step before.
+ */
+function inPlace(
+  { m, n, k, a, b, c }: Product,
+  finish: Finish,
+  context: LoweringContext,
+): Command[] {
+  const kc = blockOfK(k);
+  const blocks = Math.ceil(k / kc);
+  const parallel = m * n * k >= PARALLEL;
+  const shared = { m, n, k, kc, a: a.address, aRow: 4 * a.row, b: b.address, bRow: 4 * b.row };
+  const work = { parallel, flops: 2 * m * n * k };
+  if (!parallel || context.threads === 1 || blocks < context.threads) {
+    const args = { ...shared, c, split: IN_PLACE_SPLIT.rows, ...finish };
+    return [command(gemmInPlaceF32, args, work)];
+  }
+  const from = context.scratch(4 * blocks * m * n);
+  const args = { ...shared, c: from, split: IN_PLACE_SPLIT.blocks, bias: 0, activation: 0 };
+  return [
+    command(gemmInPlaceF32, args, work),
+    command(addBlocksF32, { m, n, blocks, from, c, ...finish }),
+  ];
+}
+
 /** The commands for products: outer batch axes by commands of their own, the inner one by the kernel. */
 export function multiply(
   { batchAxes, ...product }: BatchedProduct,
@@ -200,6 +236,7 @@ export function multiply(
   if (count === 1 && dtype === 'float32') {
     const commands = withVector(one, finish);
     if (commands !== null) return commands;
+    if (staysInPlace(one)) return inPlace(one, finish, context);
   }
   const blocks = blocksFor(one, bytes, context);
   return Array.from({ length: count }, (_, index) => {
@@ -306,6 +343,8 @@ const outer: Lowering = ({ inputs: [a, b], outputs: [out], epilogue }, context) 
 export const gemmKernels: readonly Kernel[] = [
   gemmF32,
   gemmF64,
+  gemmInPlaceF32,
+  addBlocksF32,
   vectorMatrixF32,
   matrixVectorF32,
   outerF32,

@@ -282,7 +282,7 @@ export const optimizerKernels: readonly Kernel[] = [
 ];
 
 /** From this size on an update is shared among threads. */
-const PARALLEL_FROM = 65536;
+const PARALLEL_FROM = 16384;
 
 /**
  * An update of float32 by the kernel that `choose` gives with its settings. States that are not in use are empty, and no
