@@ -87,7 +87,7 @@ export class FunctionBuilder {
     readonly name: string,
     private readonly signature: Signature,
   ) {
-    this.code = new Code(name);
+    this.code = new Code(name, (type) => this.newLocal(type));
   }
 
   /** The parameters as variables. */
@@ -97,10 +97,14 @@ export class FunctionBuilder {
 
   /** A new variable; zero, unless an initial value is given. */
   local<T extends ValType>(type: T, initial?: Expr<T>): Local<T> {
-    this.types.push(type);
-    const local = this.variable(type, this.signature.params.length + this.types.length - 1);
+    const local = this.variable(type, this.newLocal(type));
     if (initial !== undefined) this.set(local, initial);
     return local;
+  }
+
+  /** The index of a new variable. */
+  private newLocal(type: ValType): number {
+    return this.signature.params.length + this.types.push(type) - 1;
   }
 
   private variable<T extends ValType>(type: T, index: number): Local<T> {
@@ -199,7 +203,7 @@ export class FunctionBuilder {
 
   /** The function's body in the binary format. @throws AssemblerError when something else than the result is on the stack */
   finish(): Uint8Array {
-    const { left, written } = this.code;
+    const { left, written, prologue } = this.code;
     if (left.length !== 0) {
       throw new AssemblerError(
         `${this.name}: ends with ${left.join(', ')} on the stack; results are given by return().`,
@@ -209,9 +213,10 @@ export class FunctionBuilder {
     const tail = this.signature.result === 'void' ? [0x0b] : [0x00, 0x0b];
     const locals = unsigned(this.types.length);
     for (const type of this.types) locals.push(1, TYPE_BYTES[type]);
-    const body = new ByteWriter(written.length + 2 * locals.length);
-    body.write(unsigned(locals.length + written.length + tail.length));
+    const body = new ByteWriter(prologue.length + written.length + 2 * locals.length);
+    body.write(unsigned(locals.length + prologue.length + written.length + tail.length));
     body.write(locals);
+    body.write(prologue);
     body.write(written.bytes);
     body.write(tail);
     return body.bytes;

@@ -56,6 +56,17 @@ export class Operation<T extends ResultType> implements Expr<T> {
   }
 }
 
+/** A constant of 128 bits. Within a loop it is computed before it, as V8 since version 12 puts it together anew in every round. */
+export class VectorConstant implements Expr<'v128'> {
+  readonly type = 'v128';
+
+  constructor(private readonly opcode: Opcode) {}
+
+  emit(code: Code): void {
+    code.vectorConstant(this.opcode);
+  }
+}
+
 /** An unsigned integer in LEB128, the format's variable length. */
 export function unsigned(value: number): number[] {
   if (value < 0x80) return [value];
@@ -149,9 +160,22 @@ export class Code {
   private bottom = 0;
   /** The same of the blocks around it. */
   private readonly frames: number[] = [];
+  /** How many of the open blocks are loops. */
+  private loops = 0;
+  /** The variables that have the constants of loops, by the constants' bytes. */
+  private readonly constants = new Map<
+    string,
+    { readonly opcode: Opcode; readonly index: number }
+  >();
 
-  /** @param functionName for messages */
-  constructor(readonly functionName: string) {}
+  /**
+   * @param functionName for messages
+   * @param newLocal adds a variable to the function; its index
+   */
+  constructor(
+    readonly functionName: string,
+    private readonly newLocal: (type: ValType) => number,
+  ) {}
 
   /** Appends one instruction. @throws AssemblerError when the values that it takes are not there */
   add({ name, bytes, takes, gives }: Opcode): void {
@@ -182,11 +206,37 @@ export class Code {
     this.written.writeIndexed(0x21, index);
   }
 
+  /** Appends a constant, or in a loop the variable that has it (see `prologue`). */
+  vectorConstant(opcode: Opcode): void {
+    if (this.loops === 0) {
+      this.add(opcode);
+      return;
+    }
+    const key = opcode.bytes.join();
+    let known = this.constants.get(key);
+    if (known === undefined) {
+      known = { opcode, index: this.newLocal('v128') };
+      this.constants.set(key, known);
+    }
+    this.getLocal(known.index, 'v128');
+  }
+
+  /** What has to be done before the first instruction: the constants of loops. */
+  get prologue(): Uint8Array {
+    const writer = new ByteWriter();
+    for (const { opcode, index } of this.constants.values()) {
+      writer.write(opcode.bytes);
+      writer.writeIndexed(0x21, index);
+    }
+    return writer.bytes;
+  }
+
   /** Opens a block: what it leaves behind must be what it found. */
   open(name: string, bytes: readonly number[], takes: readonly ValType[] = []): void {
     this.instruction(name, bytes, takes, 'void');
     this.frames.push(this.bottom);
     this.bottom = this.stack.length;
+    if (name === 'loop') this.loops++;
   }
 
   /** Closes the innermost block. @throws AssemblerError when values are left on the stack */
@@ -197,6 +247,7 @@ export class Code {
       );
     }
     this.bottom = this.frames.pop() ?? 0;
+    if (name === 'loop') this.loops--;
   }
 
   /** How many blocks are open: labels count from the innermost one outwards. */

@@ -4,7 +4,7 @@
  *
  * Opcodes: WebAssembly Core Specification 2.0, appendix A.7, and the proposals threads and relaxed SIMD.
  */
-import type { Expr } from './code.js';
+import { Operation, VectorConstant, type Expr, type Opcode } from './code.js';
 import { i32 } from './instructions.js';
 import {
   SIMD,
@@ -25,12 +25,13 @@ import {
 } from './instruction-kinds.js';
 
 /** The same bytes in all lanes. */
-const repeated = (lane: readonly number[]): Expr<'v128'> => {
+const repeated = (lane: readonly number[]): Opcode => {
   const all = Array.from({ length: 16 }, (_, i) => lane[i % lane.length]);
-  return plain('v128.const', [...opcode(SIMD, 12), ...all], [], 'v128')();
+  return { name: 'v128.const', bytes: [...opcode(SIMD, 12), ...all], takes: [], gives: 'v128' };
 };
 
-const ZERO = repeated([0]);
+/** Cheap wherever it is: a register minus itself. */
+const ZERO = new Operation('v128', repeated([0]), []);
 
 export const v128 = {
   load: load('v128.load', 0, 4, 'v128', SIMD),
@@ -97,7 +98,9 @@ export const i32x4 = {
   splat: unary('i32x4.splat', 17, 'i32', 'v128', SIMD),
   /** The same constant in all lanes. */
   const: (value: number): Expr<'v128'> =>
-    repeated([value, value >> 8, value >> 16, value >> 24].map((byte) => byte & 0xff)),
+    new VectorConstant(
+      repeated([value, value >> 8, value >> 16, value >> 24].map((byte) => byte & 0xff)),
+    ),
   extract_lane: extract('i32x4.extract_lane', 27, 'i32'),
   replace_lane: replace('i32x4.replace_lane', 28, 'i32'),
   eq: v2('i32x4.eq', 55),
@@ -128,7 +131,9 @@ export const i64x2 = {
   splat: unary('i64x2.splat', 18, 'i64', 'v128', SIMD),
   /** The same constant in both lanes. */
   const: (value: bigint): Expr<'v128'> =>
-    repeated(Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))),
+    new VectorConstant(
+      repeated(Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))),
+    ),
   extend_low_i32x4_s: v1('i64x2.extend_low_i32x4_s', 199),
   shl: shift('i64x2.shl', 203),
   shr_s: shift('i64x2.shr_s', 204),
@@ -141,7 +146,7 @@ export const i64x2 = {
 export const f32x4 = {
   splat: unary('f32x4.splat', 19, 'f32', 'v128', SIMD),
   /** The same constant in all lanes. */
-  const: (value: number): Expr<'v128'> => repeated(floatBytes(value, 4)),
+  const: (value: number): Expr<'v128'> => new VectorConstant(repeated(floatBytes(value, 4))),
   extract_lane: extract('f32x4.extract_lane', 31, 'f32'),
   replace_lane: replace('f32x4.replace_lane', 32, 'f32'),
   eq: v2('f32x4.eq', 65),
@@ -175,7 +180,7 @@ export const f32x4 = {
 
 export const f64x2 = {
   splat: unary('f64x2.splat', 20, 'f64', 'v128', SIMD),
-  const: (value: number): Expr<'v128'> => repeated(floatBytes(value, 8)),
+  const: (value: number): Expr<'v128'> => new VectorConstant(repeated(floatBytes(value, 8))),
   extract_lane: extract('f64x2.extract_lane', 33, 'f64'),
   replace_lane: replace('f64x2.replace_lane', 34, 'f64'),
   eq: v2('f64x2.eq', 71),
