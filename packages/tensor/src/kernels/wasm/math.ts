@@ -14,13 +14,11 @@
  * | softplus | by exp and log1p | | 2 ulp |
  * | erf | −1 ≤ x ≤ 1, degree 13; beyond by exp | 2^−29 | 2.5 ulp |
  *
- * Each function exists twice: `emitExp(f, m, x)` appends the code where it is called, for loops that are hot: its constants
- * stay in registers or on the stack; `expF32x4(m, shared)` is a function of the module, for code that must be small.
+ * `emitExp(f, m, x)` appends the code where it is called.
  */
-import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler/assembler.js';
+import type { FunctionBuilder, Local, ModuleBuilder } from './assembler/assembler.js';
 import type { Expr } from './assembler/code.js';
 import { i32 } from './assembler/instructions.js';
-import type { SharedFunctions } from './kernel.js';
 import { f32x4, i32x4, v128 } from './assembler/simd.js';
 import { logarithms } from './math-logarithm.js';
 
@@ -28,12 +26,6 @@ type Vector = Expr<'v128'>;
 
 /** Appends code to f, and gives the expression of the result. It is to be used once, or put into a variable. */
 export type EmitF32x4 = (f: FunctionBuilder, m: ModuleBuilder, x: Vector) => Vector;
-
-/** A function of the module from four numbers to four. */
-export type FunctionF32x4 = (
-  m: ModuleBuilder,
-  shared: SharedFunctions,
-) => FunctionRef<readonly ['v128'], 'v128'>;
 
 /** a·b + c in float32, fused where the module may and the machine can. */
 export function madd(m: ModuleBuilder, a: Vector, b: Vector, c: Vector): Vector {
@@ -314,27 +306,3 @@ export const emitGelu: EmitF32x4 = (f, m, x) => {
   const twice = v128.bitselect(tail, other, i32x4.shr_s(v, i32.const(31)));
   return f32x4.mul(f32x4.mul(v, f32x4.const(0.5)), twice);
 };
-
-const shared =
-  (name: string, emit: EmitF32x4): FunctionF32x4 =>
-  (m, functions) =>
-    functions.once(name, () =>
-      m.function(name, ['v128'], 'v128', (f, x) => f.return(emit(f, m, x))),
-    );
-
-/** eˣ */
-export const expF32x4 = shared('expF32x4', emitExp);
-/** eˣ − 1 */
-export const expm1F32x4 = shared('expm1F32x4', emitExpm1);
-/** ln x */
-export const logF32x4 = shared('logF32x4', emitLog);
-/** ln(1 + x) */
-export const log1pF32x4 = shared('log1pF32x4', emitLog1p);
-/** tanh x */
-export const tanhF32x4 = shared('tanhF32x4', emitTanh);
-/** 1 / (1 + e⁻ˣ) */
-export const sigmoidF32x4 = shared('sigmoidF32x4', emitSigmoid);
-/** the error function */
-export const erfF32x4 = shared('erfF32x4', emitErf);
-/** ln(1 + eˣ) */
-export const softplusF32x4 = shared('softplusF32x4', emitSoftplus);

@@ -10,7 +10,7 @@ import {
 } from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { f32, i32 } from '../assembler/instructions.js';
-import { activations } from '../gemm/epilogue.js';
+import { activations, type ActivationCode } from '../gemm/epilogue.js';
 import { bytes } from '../integers.js';
 import type { SharedFunctions } from '../kernel.js';
 import { f32x4, shuffle32, v128 } from '../assembler/simd.js';
@@ -154,23 +154,23 @@ export function finishRow(m: ModuleBuilder, shared: SharedFunctions): FinishFunc
       'void',
       (f, from, to, count, bias, activation) => {
         const [added, x] = [f.local('v128', f32x4.splat(bias)), f.local('v128')];
-        const rows = (apply: (x: Expr<'v128'>) => Expr<'v128'>): void => {
+        const rows = ({ inPlace, called }: ActivationCode): void => {
           f.while(i32.ge_s(count, i32.const(4)), () => {
-            f.do(v128.store(to, apply(f32x4.add(v128.load(from), added))));
+            f.do(v128.store(to, inPlace(f, f32x4.add(v128.load(from), added))));
             f.increment(from, 16);
             f.increment(to, 16);
             f.increment(count, -4);
           });
           f.while(i32.gt_s(count, i32.const(0)), () => {
-            f.set(x, apply(f32x4.add(v128.load32_zero(from), added)));
+            f.set(x, called(f32x4.add(v128.load32_zero(from), added)));
             f.do(v128.store32_lane(to, x, 0));
             f.increment(from, 4);
             f.increment(to, 4);
             f.increment(count, -1);
           });
         };
-        activations(m, shared).forEach((apply, number) => {
-          f.if(i32.eq(activation, i32.const(number)), () => rows(apply));
+        activations(m, shared).forEach((code, number) => {
+          f.if(i32.eq(activation, i32.const(number)), () => rows(code));
         });
       },
     );

@@ -2,7 +2,7 @@
  * The element-wise formulas, one for each op: on float lanes of either width; on one width where a function of math*.ts is in it;
  * on int32 and on truth values. Each computes what the TypeScript kernel of that name does, NaN and −0 included.
  */
-import { call, type FunctionBuilder } from '../assembler/assembler.js';
+import type { FunctionBuilder } from '../assembler/assembler.js';
 import { SELU_ALPHA, SELU_SCALE } from '../../js/elementwise.js';
 import {
   emitErf,
@@ -13,11 +13,7 @@ import {
   emitLog1p,
   emitSigmoid,
   emitTanh,
-  expm1F32x4,
-  softplusF32x4,
-  tanhF32x4,
   emitSoftplus,
-  sigmoidF32x4,
   type EmitF32x4,
 } from '../math.js';
 import { inDoubles } from '../math-doubles.js';
@@ -97,7 +93,7 @@ const inContext =
   (x: Vector, { f, m, shared }: FormulaContext): Vector =>
     emit({ f, m, shared }, x);
 
-/** The formulas with functions of math*.ts: float32 only. The first ones are hot and have the code in place. */
+/** The formulas with functions of math*.ts: float32 only. */
 export const FLOAT32_UNARY = {
   exp: emitted(emitExp),
   log: emitted(emitLog),
@@ -117,21 +113,20 @@ export const FLOAT32_UNARY = {
   sinh: inContext(emitSinh),
   cosh: inContext(emitCosh),
   /** x·σ(x) */
-  silu: (x, { m, shared }) => f32x4.mul(x, call(sigmoidF32x4(m, shared), x)),
+  silu: (x, { f, m }) => f32x4.mul(x, emitSigmoid(f, m, x)),
   /** x·σ(2u), u = √(2/π)·(x + 0.044715·x³) */
-  geluTanh: (x, { m, shared }) => {
+  geluTanh: (x, { f, m }) => {
     const cubic = f32x4.add(f32x4.mul(f32x4.mul(x, x), f32x4.const(0.044715)), f32x4.const(1));
     const u = f32x4.mul(f32x4.mul(x, cubic), f32x4.const(2 * SQRT_2_OVER_PI));
-    return f32x4.mul(x, call(sigmoidF32x4(m, shared), u));
+    return f32x4.mul(x, emitSigmoid(f, m, u));
   },
-  mish: (x, { m, shared }) =>
-    f32x4.mul(x, call(tanhF32x4(m, shared), call(softplusF32x4(m, shared), x))),
-  elu: (x, { m, shared, p }) => {
-    const below = f32x4.mul(p, call(expm1F32x4(m, shared), x));
+  mish: (x, { f, m }) => f32x4.mul(x, emitTanh(f, m, emitSoftplus(f, m, x))),
+  elu: (x, { f, m, p }) => {
+    const below = f32x4.mul(p, emitExpm1(f, m, x));
     return v128.bitselect(below, x, f32x4.lt(x, v128.zero()));
   },
-  selu: (x, { m, shared }) => {
-    const below = f32x4.mul(f32x4.const(SELU_ALPHA), call(expm1F32x4(m, shared), x));
+  selu: (x, { f, m }) => {
+    const below = f32x4.mul(f32x4.const(SELU_ALPHA), emitExpm1(f, m, x));
     const value = v128.bitselect(below, x, f32x4.lt(x, v128.zero()));
     return f32x4.mul(f32x4.const(SELU_SCALE), value);
   },
@@ -185,8 +180,8 @@ export const FLOAT32_BINARY = {
   atan2: (a, b, context) => emitAtan2(context, a, b),
   mod: (a, b, { f }) => inDoubles(f, [a, b], (x, y) => emitModulo(f, x, y)),
   /** max(a, 0) − a·b + ln(1 + e^−|a|); the last term is softplus(−|a|). */
-  sigmoidCrossEntropy: (a, b, { m, shared }) => {
-    const small = call(softplusF32x4(m, shared), f32x4.neg(f32x4.abs(a)));
+  sigmoidCrossEntropy: (a, b, { f, m }) => {
+    const small = emitSoftplus(f, m, f32x4.neg(f32x4.abs(a)));
     return f32x4.add(f32x4.sub(relu(a, f32x4), f32x4.mul(a, b)), small);
   },
 } satisfies Record<string, (a: Vector, b: Vector, context: FormulaContext) => Vector>;

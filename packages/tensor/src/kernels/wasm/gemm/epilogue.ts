@@ -1,9 +1,15 @@
 /** What follows a product while its rows are still in the cache: a bias for each column, and an activation. */
-import { call, type FunctionRef, type Local, type ModuleBuilder } from '../assembler/assembler.js';
+import {
+  call,
+  type FunctionBuilder,
+  type FunctionRef,
+  type Local,
+  type ModuleBuilder,
+} from '../assembler/assembler.js';
 import type { Expr } from '../assembler/code.js';
 import { i32 } from '../assembler/instructions.js';
 import type { Epilogue, SharedFunctions } from '../kernel.js';
-import { sigmoidF32x4, tanhF32x4 } from '../math.js';
+import { emitSigmoid, emitTanh, type EmitF32x4 } from '../math.js';
 import { f32x4, v128 } from '../assembler/simd.js';
 
 /** The activations by number; 0 is none. */
@@ -13,19 +19,41 @@ export const ACTIVATION: Readonly<Record<NonNullable<Epilogue['activation']>, nu
   sigmoid: 3,
 };
 
-/** What the activations make of four numbers, by their number. */
-export function activations(
+/** What an activation makes of four numbers: by code in place, for loops, or by a call, for what is left after them. */
+export interface ActivationCode {
+  readonly inPlace: (f: FunctionBuilder, x: Expr<'v128'>) => Expr<'v128'>;
+  readonly called: (x: Expr<'v128'>) => Expr<'v128'>;
+}
+
+/** The activations by their number. */
+export function activations(m: ModuleBuilder, shared: SharedFunctions): readonly ActivationCode[] {
+  const short = (apply: (x: Expr<'v128'>) => Expr<'v128'>): ActivationCode => ({
+    inPlace: (_, x) => apply(x),
+    called: apply,
+  });
+  const long = (emit: EmitF32x4, name: string): ActivationCode => ({
+    inPlace: (f, x) => emit(f, m, x),
+    called: (x) => call(functionOf(name, emit, m, shared), x),
+  });
+  return [
+    short((x) => x),
+    // x < 0 ? 0 : x; NaN stays
+    short((x) => f32x4.pmax(x, v128.zero())),
+    long(emitTanh, 'tanhF32x4'),
+    long(emitSigmoid, 'sigmoidF32x4'),
+  ];
+}
+
+/** A function of the module with this code. */
+function functionOf(
+  name: string,
+  emit: EmitF32x4,
   m: ModuleBuilder,
   shared: SharedFunctions,
-): readonly ((x: Expr<'v128'>) => Expr<'v128'>)[] {
-  const [tanh, sigmoid] = [tanhF32x4(m, shared), sigmoidF32x4(m, shared)];
-  return [
-    (x) => x,
-    // x < 0 ? 0 : x; NaN stays
-    (x) => f32x4.pmax(x, v128.zero()),
-    (x) => call(tanh, x),
-    (x) => call(sigmoid, x),
-  ];
+): FunctionRef<readonly ['v128'], 'v128'> {
+  return shared.once(name, () =>
+    m.function(name, ['v128'], 'v128', (f, x) => f.return(emit(f, m, x))),
+  );
 }
 
 /** (c, cRow, rows, columns, bias, activation): bias is the address of a row, or 0. */
@@ -75,7 +103,7 @@ type FinishFunction = FunctionRef<readonly ['i32', 'i32', 'i32'], 'void'>;
 function defineFinish(
   m: ModuleBuilder,
   name: string,
-  activation: (x: Local<'v128'>) => Expr<'v128'>,
+  activation: ActivationCode,
   kind: 'row' | 'column',
 ): FinishFunction {
   return m.function(name, ['i32', 'i32', 'i32'], 'void', (f, c, count, bias) => {
@@ -85,12 +113,13 @@ function defineFinish(
       store: (address: Expr<'i32'>, value: Expr<'v128'>) => Expr<'void'>,
       lanes: number,
     ): void => {
+      const inPlace = kind === 'row' && lanes === 4;
       f.set(x, load(c));
       f.if(bias, () => {
         f.set(x, f32x4.add(x, kind === 'row' ? load(bias) : v128.load32_splat(bias)));
         if (kind === 'row') f.increment(bias, 4 * lanes);
       });
-      f.do(store(c, activation(x)));
+      f.do(store(c, inPlace ? activation.inPlace(f, x) : activation.called(x)));
       f.increment(c, 4 * lanes);
       f.increment(count, -lanes);
     };
