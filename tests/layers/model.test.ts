@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Activation, Adam, Dense, Dropout, Sequential, type Logs } from '@tapegrad/layers';
 import { Generator, ops, recordCalls, setSeed, tensor, zeros, type Tensor } from '@tapegrad/tensor';
 
@@ -84,6 +85,18 @@ describe('Sequential', () => {
     expect(() => new Sequential([new Dense(1)], { name: 'm' }).summary()).toThrow(
       'm.summary: the weights are not made yet',
     );
+  });
+
+  test('says in a line what it is, and its layers what they are', () => {
+    const model = new Sequential([new Dense(32, { name: 'hidden' }), new Dropout(0.5)], {
+      name: 'digits',
+    });
+    expect(String(model)).toBe("Sequential 'digits' (2 layers, not built)");
+    expect(String(model.layers[0])).toBe("Dense 'hidden' (not built)");
+    model.predict(zeros([1, 784]));
+    expect(inspect(model)).toBe("Sequential 'digits' (2 layers, 25120 parameters)");
+    expect(inspect(model.layers[0])).toBe("Dense 'hidden' (kernel [784, 32], bias [32])");
+    expect(inspect(model.layers[1])).toMatch(/^Dropout 'dropout(_\d+)?' \(no weights\)$/);
   });
 });
 

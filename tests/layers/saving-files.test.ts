@@ -223,6 +223,9 @@ describe('ModelCheckpoint', () => {
     await expect(fit(build(), bad)).rejects.toThrow(/no log 'vaLoss'.*'valLoss'/);
     const best = new ModelCheckpoint(join(folder, 'b'), { monitor: 'valMse', saveBestOnly: true });
     await expect(fit(build(), best)).rejects.toThrow(/valMse/);
+    const nowhere = new ModelCheckpoint(join(folder, 'absent', 'm-{epoch}'));
+    await expect(fit(build(), nowhere)).rejects.toThrow(/absent.m-\{epoch\}: cannot be written/);
+    expect(nowhere.lastPath).toBeNull();
     expect(() => new ModelCheckpoint('')).toThrow(/filepath/);
     expect(() => new ModelCheckpoint('m', { mode: 'best' as 'min' })).toThrow(
       /mode must be one of/,

@@ -14,13 +14,8 @@ import { checkCount, checkRate } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import { dropped } from './dropout.js';
 import type { InitializerId } from './initializers.js';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { maskOf, setMask } from './masks.js';
 import type { RegularizerId } from './regularizers.js';
 

@@ -21,7 +21,9 @@ import {
 } from './data.js';
 import { NotCompiledError } from './errors.js';
 import { evaluate, fit, type EvaluateOptions, type FitOptions } from './fit.js';
-import { Layer, type BatchShape, type Weight } from './layer.js';
+import { Layer, type BatchShape } from './layer.js';
+import { classNameOf } from './saving/layer-classes.js';
+import type { Weight } from './weight.js';
 import type { LossId } from './losses.js';
 import type { MetricId } from './metrics.js';
 import { getOptimizer, type Optimizer, type OptimizerId } from './optimizers/index.js';
@@ -368,5 +370,12 @@ export abstract class BaseModel extends Layer {
     const text = summaryOf(this);
     print(text);
     return text;
+  }
+
+  /** In a line; `summary` tells more. */
+  override toString(): string {
+    const { layers, built } = this;
+    const parameters = built ? `${this.countParams()} parameters` : 'not built';
+    return `${classNameOf(this.constructor)} '${this.name}' (${layers.length} layers, ${parameters})`;
   }
 }

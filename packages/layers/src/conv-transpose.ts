@@ -4,7 +4,8 @@
 import { ShapeError, ValueError, perAxis } from '@tapegrad/tensor';
 import { type Variable, ops } from '@tapegrad/autograd';
 import { Convolution, type ConvOptions } from './conv.js';
-import type { BatchShape, Weight } from './layer.js';
+import type { BatchShape } from './layer.js';
+import type { Weight } from './weight.js';
 import { partsOf, type PerAxis } from './space.js';
 
 export interface ConvTransposeOptions extends ConvOptions {

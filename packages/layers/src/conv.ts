@@ -11,7 +11,8 @@ import {
 } from './activations.js';
 import type { ConstraintId } from './constraints.js';
 import type { InitializerId } from './initializers.js';
-import { Layer, type BatchShape, type Weight } from './layer.js';
+import { Layer, type BatchShape } from './layer.js';
+import type { Weight } from './weight.js';
 import type { RegularizerId } from './regularizers.js';
 import {
   formatOf,

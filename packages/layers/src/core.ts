@@ -12,13 +12,8 @@ import { checkCount, checkRate } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import { dropped } from './dropout.js';
 import type { InitializerId } from './initializers.js';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { checkName } from './registry.js';
 import type { RegularizerId } from './regularizers.js';
 

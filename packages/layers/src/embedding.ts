@@ -13,7 +13,8 @@ import { type Variable, ops } from '@tapegrad/autograd';
 import { checkCount } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import type { InitializerId } from './initializers.js';
-import { Layer, type BatchShape, type LayerOptions, type Weight } from './layer.js';
+import { Layer, type BatchShape, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { setMask } from './masks.js';
 import type { RegularizerId } from './regularizers.js';
 

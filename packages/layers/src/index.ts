@@ -1,13 +1,7 @@
 /** @tapegrad/layers: Keras's vocabulary on Variables. */
 export { FileError, NotCompiledError, UnknownNameError } from './errors.js';
-export {
-  Layer,
-  Weight,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type WeightOptions,
-} from './layer.js';
+export { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+export { Weight, type WeightOptions } from './weight.js';
 export {
   Activation,
   Dense,

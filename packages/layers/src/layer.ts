@@ -19,16 +19,17 @@ import {
 } from '@tapegrad/tensor';
 import { Variable, noGrad, toVariable, type VariableLike } from '@tapegrad/autograd';
 import { checkSizes, checkVariable } from './checks.js';
-import { getConstraint, type Constraint, type ConstraintId } from './constraints.js';
-import { getInitializer, type InitializerId } from './initializers.js';
+import { getConstraint } from './constraints.js';
+import { getInitializer } from './initializers.js';
 import { maskOf, setMask } from './masks.js';
 import { checkOptions } from './registry.js';
-import { getRegularizer, type Regularizer, type RegularizerId } from './regularizers.js';
+import { getRegularizer } from './regularizers.js';
 import { ConfigWriter } from './saving/config.js';
 import { classNameOf, optionNamesOf } from './saving/layer-classes.js';
 import { placeholder } from './saving/loading.js';
 import type { Config } from './saving/plain.js';
 import { SymbolicTensor } from './symbolic.js';
+import { Weight, type WeightOptions } from './weight.js';
 
 /** A shape with sizes that are not known before data come: null, as a rule for the batch. */
 export type BatchShape = readonly (number | null)[];
@@ -51,31 +52,6 @@ export interface LayerOptions {
 export interface CallContext {
   /** True while fitting: dropout drops, batch normalization uses the batch. */
   readonly training: boolean;
-}
-
-/** How a weight is made. */
-export interface WeightOptions {
-  initializer?: InitializerId;
-  regularizer?: RegularizerId;
-  /** Applied to the value after each update. */
-  constraint?: ConstraintId | null;
-  /** False for values that no gradient reaches, such as moving averages. Default true. */
-  trainable?: boolean;
-}
-
-/** A weight of a layer: a Variable with a name. */
-export class Weight extends Variable {
-  constructor(
-    /** A layer around the weight's layer may put a word before it: `forward.kernel`. */
-    public name: string,
-    value: Tensor,
-    /** Whether training changes it, as long as its layer is trainable too. */
-    readonly trainable: boolean,
-    readonly regularizer: Regularizer | null = null,
-    readonly constraint: Constraint | null = null,
-  ) {
-    super(value, trainable);
-  }
 }
 
 type LayerInput = VariableLike | readonly Variable[] | SymbolicTensor | readonly SymbolicTensor[];
@@ -367,7 +343,7 @@ export abstract class Layer {
     }
     if (values.length !== weights.length) {
       throw new ShapeError(
-        `${this.name}: setWeights needs ${weights.length} tensors (${describeWeights(weights)}); got ${values.length}.` +
+        `${this.name}: setWeights needs ${weights.length} tensors (${describeWeights(weights) || 'it has none'}); got ${values.length}.` +
           (this.built
             ? ''
             : ' The layer has no weights before it is built: give it an inputShape, or run it once.'),
@@ -402,8 +378,25 @@ export abstract class Layer {
   countParams(): number {
     return this.weights.reduce((n, w) => n + sizeOf(w.shape), 0);
   }
+
+  /**
+   * The class, the name, and the weights with their shapes.
+   *
+   * @example
+   * const model = new Sequential([new Dense(32, { name: 'hidden', inputShape: [784] })]);
+   * String(model.layers[0]); // "Dense 'hidden' (kernel [784, 32], bias [32])"
+   */
+  toString(): string {
+    const weights = this.built ? describeWeights(this.weights) || 'no weights' : 'not built';
+    return `${classNameOf(this.constructor)} '${this.name}' (${weights})`;
+  }
+
+  /** What Node's console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
 }
 
 function describeWeights(weights: readonly Weight[]): string {
-  return weights.map((w) => `${w.name} ${formatShape(w.shape)}`).join(', ') || 'it has none';
+  return weights.map((w) => `${w.name} ${formatShape(w.shape)}`).join(', ');
 }

@@ -1,6 +1,16 @@
 /** Files: the only file of the package that imports from Node. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  appendFile,
+  constants,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FileError } from './errors.js';
 
@@ -51,6 +61,15 @@ export async function writeBytes(path: string, bytes: Uint8Array): Promise<void>
   }
   // The new name, too, should outlive a power cut. Not every system can flush a folder; the file is in its place all the same.
   await flushFolder(folder).catch(() => undefined);
+}
+
+/** @throws FileError when there is no folder for a file of this name, or nothing can be written there */
+export async function needFolderOf(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new FileError(`${path}: cannot be written (${reasonOf(error)}).`);
+  }
 }
 
 async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {

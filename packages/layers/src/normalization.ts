@@ -14,13 +14,8 @@ import { type Variable } from '@tapegrad/autograd';
 import { checkRange, sizesAlong } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import type { InitializerId } from './initializers.js';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { maskOf } from './masks.js';
 import type { RegularizerId } from './regularizers.js';
 

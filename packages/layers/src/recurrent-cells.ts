@@ -14,13 +14,8 @@ import { getActivation, sigmoid, tanh, type Activation, type ActivationId } from
 import { checkCount } from './checks.js';
 import type { ConstraintId } from './constraints.js';
 import { getInitializer, type Initializer, type InitializerId } from './initializers.js';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import type { RegularizerId } from './regularizers.js';
 
 /**

@@ -18,13 +18,8 @@ import {
   type TensorLike,
 } from '@tapegrad/tensor';
 import { Variable, ops } from '@tapegrad/autograd';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { maskOf, setMask } from './masks.js';
 import { GateCell, type RNNCell, type SequenceResult } from './recurrent-cells.js';
 

@@ -3,13 +3,8 @@
  */
 import { ShapeError, ValueError, formatShape } from '@tapegrad/tensor';
 import { ops, type Variable } from '@tapegrad/autograd';
-import {
-  Layer,
-  type BatchShape,
-  type CallContext,
-  type LayerOptions,
-  type Weight,
-} from './layer.js';
+import { Layer, type BatchShape, type CallContext, type LayerOptions } from './layer.js';
+import type { Weight } from './weight.js';
 import { maskOf, setMask } from './masks.js';
 import { checkName } from './registry.js';
 import { RNN } from './rnn.js';

@@ -3,6 +3,7 @@
  */
 import { ValueError } from '@tapegrad/tensor';
 import { UnknownNameError } from '../errors.js';
+import { nodeFiles } from '../platform.js';
 import { checkOptions } from '../registry.js';
 import { ModelCallback, type Logs, type TrainContext } from './base.js';
 import { Monitor, checkChoice, type MonitorMode } from './monitor.js';
@@ -35,7 +36,7 @@ const FORMATTED = /\{\w[^{}:]*:([^{}]*)\}/g;
  * the number of the epoch.
  *
  * @throws ValueError, UnknownNameError for options that make no sense, and when training begins, for logs that will not be there
- * and for a model that cannot be saved
+ * and for a model that cannot be saved; FileError when an epoch begins and there is no folder for the file
  * @example
  * const checkpoint = new ModelCheckpoint('best.safetensors', { saveBestOnly: true });
  * checkpoint.best; // Infinity
@@ -95,6 +96,12 @@ export class ModelCheckpoint extends ModelCallback {
     }
     // Better now than after the first epoch of a long training.
     if (!this.saveWeightsOnly) context.model.checkSavable();
+  }
+
+  /** Better now than after a long epoch. */
+  override async onEpochBegin(): Promise<void> {
+    // A folder whose name has a placeholder is known only then.
+    if (!/\{.*[\\/]/.test(this.filepath)) await (await nodeFiles())?.needFolderOf(this.filepath);
   }
 
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {

@@ -9,7 +9,8 @@ import {
   sameShape,
   type Tensor,
 } from '@tapegrad/tensor';
-import type { Layer, Weight } from '../layer.js';
+import type { Layer } from '../layer.js';
+import type { Weight } from '../weight.js';
 
 /** What stands before the names of optimizers' slots, which are no weights. */
 export const OPTIMIZER = '@optimizer/';
