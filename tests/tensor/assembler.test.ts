@@ -264,6 +264,24 @@ describe('statements', () => {
     );
   });
 
+  test('a constant is put together once for all loops of a function', () => {
+    const bytes = moduleOf('f32', (f) => {
+      const [i, sum] = [f.local('i32'), f.local('v128', f32x4.const(0.5))];
+      const add = (x: number): void => f.set(sum, f32x4.add(sum, f32x4.const(x)));
+      f.for(i, i32.const(0), i32.const(3), 1, () => {
+        add(2.5);
+        f.if(i32.eq(i, i32.const(1)), () => add(2.5));
+        f.set(sum, f32x4.mul(sum, f32x4.const(2)));
+      });
+      f.for(i, i32.const(0), i32.const(2), 1, () => add(2.5));
+      add(0.25);
+      f.return(f32x4.extract_lane(sum, 3));
+    });
+    expect(instanceOf(bytes)()).toBe(((0.5 + 2.5) * 2 + 5) * 4 + 5 + 5 + 0.25);
+    const constants = bytes.filter((byte, i) => byte === 0xfd && bytes[i + 1] === 0x0c);
+    expect(constants).toHaveLength(4);
+  });
+
   test('hundreds of locals and many bytes are no matter', () => {
     const bytes = moduleOf('i32', (f) => {
       const locals = Array.from({ length: 300 }, (_, i) => f.local('i32', i32.const(i)));

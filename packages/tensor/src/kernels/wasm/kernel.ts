@@ -3,7 +3,8 @@
  *
  * All kernels have one signature, (args, part, parts): the address of their arguments in memory, and which part of the work
  * is theirs: with two threads the same call is made with part 0 and part 1 of 2 at the same time. A kernel divides what it
- * writes (rows, channels, ranges of elements), never a sum, so that any number of parts gives the same bits.
+ * writes (rows, channels, ranges of elements, blocks of sums that another call adds up in their order), so that any number of parts
+ * gives the same bits.
  */
 import type { TensorType } from '../../op.js';
 import type { FunctionBuilder, FunctionRef, Local, ModuleBuilder } from './assembler/assembler.js';

@@ -56,7 +56,7 @@ export class Operation<T extends ResultType> implements Expr<T> {
   }
 }
 
-/** A constant of 128 bits. Within a loop it is computed before it, as V8 since version 12 puts it together anew in every round. */
+/** A constant of 128 bits. Within a loop it is computed before it, as V8 puts it together anew in every round (in version 13, that of Node 24). */
 export class VectorConstant implements Expr<'v128'> {
   readonly type = 'v128';
 

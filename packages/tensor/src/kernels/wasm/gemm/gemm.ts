@@ -39,6 +39,9 @@ export const PARALLEL = 400_000;
 /** The same for products with a vector, which wait for memory. */
 const PARALLEL_VECTOR = 250_000;
 
+/** No more than this many blocks of k by threads of their own: each has a matrix as its result. */
+const MAX_BLOCKS = 64;
+
 /** No more than this many products by commands of their own, when the batch axes cannot be walked with one step. */
 const MAX_COMMANDS = 256;
 
@@ -193,7 +196,7 @@ const staysInPlace = ({ m, n, a, b, batch }: Product): boolean => {
 
 /**
  * The commands for a product that reads both operands where they are. Threads share blocks of k, if there are enough: then each
- * reads a part of A and of B that no other reads, the one whose gradient it computed and which it updated a step before.
+ * reads a part of A and of B that no other reads; of a layer's weights, those that it updated a step before.
  */
 function inPlace(
   { m, n, k, a, b, c }: Product,
@@ -205,7 +208,8 @@ function inPlace(
   const parallel = m * n * k >= PARALLEL;
   const shared = { m, n, k, kc, a: a.address, aRow: 4 * a.row, b: b.address, bRow: 4 * b.row };
   const work = { parallel, flops: 2 * m * n * k };
-  if (!parallel || context.threads === 1 || blocks < context.threads) {
+  const ofBlocks = context.threads > 1 && blocks >= context.threads && blocks <= MAX_BLOCKS;
+  if (!parallel || !ofBlocks) {
     const args = { ...shared, c, split: IN_PLACE_SPLIT.rows, ...finish };
     return [command(gemmInPlaceF32, args, work)];
   }
