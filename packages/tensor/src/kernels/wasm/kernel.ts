@@ -72,6 +72,22 @@ export function partRange(
   return { from, to: f.local('i32', minimum(i32.add(from, each), count)) };
 }
 
+/** As `partRange` where `divided` is not 0; else all of them. */
+export function partRangeIf(
+  f: FunctionBuilder,
+  divided: Expr<'i32'>,
+  count: Expr<'i32'>,
+  own: Part,
+  unit = 1,
+): { readonly from: Local<'i32'>; readonly to: Local<'i32'> } {
+  const range = partRange(f, count, own, unit);
+  f.if(i32.eqz(divided), () => {
+    f.set(range.from, i32.const(0));
+    f.set(range.to, count);
+  });
+  return range;
+}
+
 /** Does the body for each of this part's share of `count` things. */
 export function eachOfPart(
   f: FunctionBuilder,

@@ -35,7 +35,7 @@ import {
 } from './micro.js';
 import { packPanels, type PackFunction } from './pack.js';
 import { i32, select } from '../assembler/instructions.js';
-import { partRange, kernel, type Kernel, type SharedFunctions } from '../kernel.js';
+import { kernel, partRangeIf, type Kernel, type SharedFunctions } from '../kernel.js';
 import { minimum } from '../integers.js';
 
 /** What the threads divide among themselves. */
@@ -98,11 +98,8 @@ function defineGemm(format: Format): Kernel<typeof FIELDS> {
       size: Expr<'i32'>,
       unit: number,
     ): [Local<'i32'>, Local<'i32'>] => {
-      const { from, to } = partRange(f, size, { part, parts }, unit);
-      f.if(i32.ne(args.split, i32.const(split)), () => {
-        f.set(from, i32.const(0));
-        f.set(to, size);
-      });
+      const divided = i32.eq(args.split, i32.const(split));
+      const { from, to } = partRangeIf(f, divided, size, { part, parts }, unit);
       return [from, to];
     };
     const [firstProduct, lastProduct] = range(SPLIT.batch, args.batch, 1);

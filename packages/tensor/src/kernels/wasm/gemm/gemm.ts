@@ -206,7 +206,8 @@ function inPlace(
   const kc = blockOfK(k);
   const blocks = Math.ceil(k / kc);
   const parallel = m * n * k >= PARALLEL;
-  const shared = { m, n, k, kc, a: a.address, aRow: 4 * a.row, b: b.address, bRow: 4 * b.row };
+  const matrices = { a: a.address, aRow: 4 * a.row, b: b.address, bRow: 4 * b.row };
+  const shared = { m, n, k, kc, blocks, ...matrices };
   const work = { parallel, flops: 2 * m * n * k };
   const ofBlocks = context.threads > 1 && blocks >= context.threads && blocks <= MAX_BLOCKS;
   if (!parallel || !ofBlocks) {

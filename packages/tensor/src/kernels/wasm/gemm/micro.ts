@@ -90,22 +90,28 @@ export type TileFunction = FunctionRef<
   'void'
 >;
 
-/** A tile of so many rows and columns (a multiple of the lanes), as above. k must be at least 1. */
+/**
+ * A tile of so many rows and columns (a multiple of the lanes), as above. k must be at least 1.
+ *
+ * @param along which elements of A lie side by side: columns of it, or with 'rows' element (i, p) is at a + i·aStep + 4·p
+ */
 export function tileKernel(
   m: ModuleBuilder,
   shared: SharedFunctions,
   rows: number,
   columns: number,
   format: Format = F32,
+  along: 'columns' | 'rows' = 'columns',
 ): TileFunction {
-  const name = `tile${rows}x${columns}${format.name}`;
+  const name = `tile${rows}x${columns}${along === 'rows' ? 'Rows' : ''}${format.name}`;
   return shared.once(name, () =>
     m.function(
       name,
       ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
       'void',
       (f, a, aStep, b, bStep, c, cStep, k, accumulate) => {
-        emitTile(m, f, [rows, columns], format, { a, aStep, b, bStep, c, cStep, k, accumulate });
+        const operands = { a, aStep, b, bStep, c, cStep, k, accumulate };
+        emitTile(m, f, [rows, columns], format, operands, { along });
       },
     ),
   );
@@ -140,7 +146,7 @@ export function tileColumn(
             f.set(atB, b);
             f.set(left, k);
             const operands = { a: atA, aStep, b: atB, bStep, c, cStep, k: left, accumulate };
-            emitTile(m, f, [rows, columns], format, operands, ofB);
+            emitTile(m, f, [rows, columns], format, operands, { ofB });
             f.increment(a, aPanel);
             f.increment(c, down);
             f.increment(count, -1);
@@ -194,6 +200,7 @@ export function inRounds(
  * Appends the code of a tile to a function; a, b and k are changed by it.
  *
  * @param ofB whether B is known to be packed: then its address need not be worked out in each step
+ * @param along as for `tileKernel`
  */
 function emitTile(
   m: ModuleBuilder,
@@ -201,7 +208,10 @@ function emitTile(
   [rows, columns]: readonly [number, number],
   format: Format,
   { a, aStep, b, bStep, c, cStep, k, accumulate }: TileOperands,
-  ofB: 'packed' | 'anywhere' = 'anywhere',
+  {
+    ofB = 'anywhere',
+    along = 'columns',
+  }: { ofB?: 'packed' | 'anywhere'; along?: 'columns' | 'rows' },
 ): void {
   const { bytes, lanes, load_splat } = format;
   const vectors = columns / lanes;
@@ -217,6 +227,8 @@ function emitTile(
     });
   };
 
+  const rowsOfA = along === 'rows' ? sums.map(() => f.local('i32')) : [];
+  rowsOfA.forEach((at, i) => f.set(at, i === 0 ? a : i32.add(rowsOfA[i - 1], aStep)));
   const ofA = f.local('v128');
   const rowOfB = Array.from({ length: vectors }, () => f.local('v128'));
   const packedStep = ofB === 'packed' ? columns * bytes : 0;
@@ -224,14 +236,18 @@ function emitTile(
   const step = (place: number): void => {
     rowOfB.forEach((x, j) => f.set(x, v128.load(b, place * packedStep + 16 * j)));
     sums.forEach((ofRow, i) => {
-      f.set(ofA, load_splat(a, bytes * i));
+      f.set(
+        ofA,
+        along === 'rows' ? load_splat(rowsOfA[i], bytes * place) : load_splat(a, bytes * i),
+      );
       ofRow.forEach((sum, j) => f.set(sum, format.madd(m, ofA, rowOfB[j], sum)));
     });
-    f.increment(a, aStep);
+    if (along === 'columns') f.increment(a, aStep);
     if (ofB === 'anywhere') f.increment(b, bStep);
   };
   /** So many steps are done. */
   const advance = (count: number): void => {
+    for (const at of rowsOfA) f.increment(at, count * bytes);
     if (ofB === 'packed') f.increment(b, count * packedStep);
     f.increment(k, -count);
   };
