@@ -10,6 +10,9 @@ import { Numbers } from '../support/numbers.js';
 
 const PAGE = 65536;
 
+/** What a job has made or looked at stays until its end. */
+const endOfJob = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function heapOf(
   { initial = 1, maximum = 64, shared = false } = {},
   base = 1024,
@@ -144,18 +147,47 @@ test('a block is free again when its owner has been collected', async () => {
   expect(kept.name).toBe('kept');
 });
 
-test('owners that nobody holds do not fill the memory, though they are small themselves', async () => {
+test('large blocks weigh on the garbage collector as if their owners had the memory themselves', async () => {
+  const { heap } = heapOf({ initial: 1024, maximum: 1024 });
+  const bytes = 20 * 2 ** 20;
+  const weight = (): number => process.memoryUsage().external;
+  const before = weight();
+  const owner = {};
+  const block = heap.allocateFor(owner, bytes);
+  expect(weight() - before).toBeGreaterThanOrEqual(bytes);
+  heap.releaseOf(owner, block);
+  await collectUntil(() => weight() < before + bytes);
+});
+
+test('owners that nobody holds make room when the memory is full', async () => {
   // All there from the beginning: growing, too, would make the collector look.
   const { heap } = heapOf({ initial: 16384, maximum: 16384 });
   const bytes = 20 * 2 ** 20;
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  // Twice as much as there is. The collector marks beside the program, and may come late on a machine that is busy; by itself it
-  // comes much later.
-  let patience = 200;
-  for (let i = 0; i < 100; i++) {
-    heap.allocateFor({}, bytes);
-    await pause(0);
-    while (heap.usedBytes > 35 * bytes && patience-- > 0) await pause(30);
+  const held: { owner: object; address: number }[] = [];
+  const allocate = (hold: boolean): void => {
+    const owner = {};
+    const { address } = heap.allocateFor(owner, bytes);
+    if (hold) held.push({ owner, address });
+  };
+  for (let i = 0; i < 200; i++) {
+    allocate(i % 10 === 0);
+    await endOfJob();
   }
-  expect(heap.usedBytes).toBeLessThan(50 * bytes);
+  expect(new Set(held.map(({ address }) => address)).size).toBe(20);
+  // What was reclaimed is not given back once more when the finalizers have their turn.
+  await collectUntil(() => heap.usedBytes === 20 * bytes);
+  expect(heap.allocate(bytes).bytes).toBe(bytes);
+  expect(held).toHaveLength(20);
+});
+
+test('owners that somebody holds stay, and the memory is full', async () => {
+  const { heap } = heapOf({ initial: 1024, maximum: 1024 });
+  const owners = [{}, {}, {}];
+  const blocks = owners.map((owner) => heap.allocateFor(owner, 20 * 2 ** 20));
+  await endOfJob();
+  expect(messageOf(OutOfMemoryError, () => heap.allocateFor({}, 20 * 2 ** 20))).toMatch(
+    /^heap: 20.0 MiB were asked for; 60.0 MiB are in use/,
+  );
+  owners.forEach((owner, i) => heap.releaseOf(owner, blocks[i]));
+  expect(heap.usedBytes).toBe(0);
 });
