@@ -23,6 +23,9 @@ const MC = 120;
 const NC = 512;
 const KC = 400;
 
+/** Elements of a block where nothing is packed: all rows of A and one tile's columns of B stay in the first cache. */
+const IN_PLACE_BLOCK = 6656;
+
 /**
  * Whether A's panels are read where they are, [k][m], with rows so many bytes apart: packing them does not pay when few tiles use
  * each, or they are few. Rows that are pages apart displace one another in the first cache.
@@ -141,13 +144,22 @@ function blocked(
 /** The sizes of blocks, and scratch for them. */
 type Blocks = Readonly<Record<'mc' | 'nc' | 'kc' | 'scratch' | 'scratchPart' | 'threads', number>>;
 
-/** Blocks of k, all of one size but for the last. */
-const blockOfK = (k: number): number => Math.ceil(k / Math.ceil(k / KC));
+/** Few rows with few columns: the elements of B are used for few rows, so that packing them does not pay. */
+const isSmall = ({ m, n }: SingleProduct): boolean =>
+  n % IN_PLACE_COLUMNS === 0 && m <= (n <= 64 ? 64 : n <= 256 ? 6 : 0);
 
-function blocksFor({ m, n, k }: Product, bytes: number, context: LoweringContext): Blocks {
+/** Blocks of k, all of one size but for the last. */
+function blockOfK(product: SingleProduct): number {
+  const { m, k } = product;
+  const most = isSmall(product) ? Math.floor(IN_PLACE_BLOCK / (m + IN_PLACE_COLUMNS)) : KC;
+  return Math.ceil(k / Math.ceil(k / Math.min(most, KC)));
+}
+
+function blocksFor(product: Product, bytes: number, context: LoweringContext): Blocks {
+  const { m, n } = product;
   const mc = Math.min(MC, roundUp(m, ROWS_MULTIPLE));
   const nc = Math.min(NC, roundUp(n, 32 / bytes));
-  const kc = blockOfK(k);
+  const kc = blockOfK(product);
   const scratchPart = TILE_BYTES + roundUp((mc + nc) * kc * bytes, 64);
   const { threads } = context;
   return { mc, nc, kc, scratch: context.scratch(scratchPart * threads), scratchPart, threads };
@@ -188,22 +200,17 @@ function withVector({ m, n, k, a, b, c, batch }: Product, finish: Finish): Comma
   return [...commands, ...ending];
 }
 
-/** Whether packing does not pay: the elements of B are used for few rows, and their rows are short. */
-const staysInPlace = ({ m, n, a, b, batch }: Product): boolean => {
-  const few = n <= 64 ? 64 : n <= 256 ? 6 : 0;
-  return batch === 1 && n % IN_PLACE_COLUMNS === 0 && m <= few && a.column === 1 && b.column === 1;
-};
+/** Whether it is small and lies as its kernel needs it. */
+const staysInPlace = (product: Product): boolean =>
+  isSmall(product) && product.batch === 1 && product.a.column === 1 && product.b.column === 1;
 
 /**
  * The commands for a product that reads both operands where they are. Threads share blocks of k, if there are enough: then each
  * reads a part of A and of B that no other reads; of a layer's weights, those that it updated a step before.
  */
-function inPlace(
-  { m, n, k, a, b, c }: Product,
-  finish: Finish,
-  context: LoweringContext,
-): Command[] {
-  const kc = blockOfK(k);
+function inPlace(product: Product, finish: Finish, context: LoweringContext): Command[] {
+  const { m, n, k, a, b, c } = product;
+  const kc = blockOfK(product);
   const blocks = Math.ceil(k / kc);
   const parallel = m * n * k >= PARALLEL;
   const matrices = { a: a.address, aRow: 4 * a.row, b: b.address, bRow: 4 * b.row };

@@ -3,8 +3,9 @@
  * a small dense layer: few tiles use each element, so that packing costs more than it saves.
  *
  * A tile has two rows and sixteen columns. A step of k loads two numbers of A and four vectors of B for it, six as for the tile of
- * 4×8; but it uses up a cache line of B, of which the other would leave half for the next panel. k is cut into the blocks
- * of blocked.ts, so that both kernels give the same bits.
+ * 4×8; but it uses up a cache line of B, of which the other would leave half for the next panel. k is cut into blocks of
+ * which A and a tile's columns of B stay in the first cache; blocked.ts has the same for products of these sizes, so that
+ * both kernels give the same bits.
  */
 import { call } from '../assembler/assembler.js';
 import { i32, select } from '../assembler/instructions.js';
