@@ -3,13 +3,14 @@
  * allocates nothing, and leaves nothing for the garbage collector but the results.
  */
 import type { Engine } from './backend.js';
-import { bytesOf } from './dtype.js';
+import { bytesOf, type TypedArray } from './dtype.js';
 import { DTypeError, ShapeError, ValueError, formatShape } from './errors.js';
 import type { Command } from './kernels/wasm/kernel.js';
 import { COMMAND_BYTES, FAULT } from './kernels/wasm/module.js';
 import { copyElements } from './loops.js';
 import type { TensorType } from './op.js';
 import { Placement } from './placement.js';
+import { copierToShared } from './platform.js';
 import {
   operandsOf,
   writtenBy,
@@ -59,6 +60,8 @@ export class Program {
   /** The bytes of the values, and of the kernels' scratch memory, that are needed during a run only. */
   readonly arenaBytes: number;
   private readonly inputs: readonly Tensor[];
+  /** Copy contiguous elements to where each input lies. */
+  private readonly copiers: readonly ((from: TypedArray) => void)[];
   private readonly outputs: readonly Tensor[];
   /** Calls and effects one by one, and the same with neighbouring commands joined. */
   private readonly single: readonly Step[];
@@ -88,6 +91,11 @@ export class Program {
     this.calls = this.single.flatMap(({ call }) => (call === null ? [] : [call]));
     this.inputs = inputs.map((x) => placement.tensorFor(x));
     this.outputs = outputs.map((x) => placement.tensorFor(x));
+    const { shared } = engine.machine.features;
+    this.copiers = this.inputs.map((slot) =>
+      // Memory that is not shared moves when it grows.
+      shared ? copierToShared(elementsOf(slot)) : (from) => slot.data.set(from, slot.offset),
+    );
     const written = events.flatMap(({ call }) => (call === null ? [] : writtenBy(call)));
     this.written = written.filter(({ known }) => known);
   }
@@ -198,7 +206,7 @@ export class Program {
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i];
       const slot = this.inputs[i];
-      if (x.contiguous) slot.data.set(elementsOf(x), slot.offset);
+      if (x.contiguous) this.copiers[i](elementsOf(x));
       else copyElements(x, slot);
     }
   }
