@@ -41,6 +41,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const urls = (...behaviours: Behaviour[]): string[] => behaviours.map((name) => mirror.url(name));
 const reasons = async (downloading: Promise<unknown>): Promise<string[]> => {
   const error: unknown = await downloading.catch((thrown: unknown) => thrown);
@@ -70,20 +71,22 @@ describe('fetchVerified', () => {
     ],
     ['longer', /decompress to more than the 100008 bytes that are allowed here\.$/],
     ['bomb', /decompress to more than the 100008 bytes that are allowed here\.$/],
-    ['silent', /^stalled: no bytes came for 100 ms$/],
-    ['stall', /^stalled: no bytes came for 100 ms$/],
+    ['silent', /^stalled: no bytes came for 500 ms$/],
+    ['stall', /^stalled: no bytes came for 500 ms$/],
     ['flood', /^the server sent more than 101133 bytes/],
   ])('a mirror that is %s fails and the next one is asked', async (behaviour, reason) => {
     const log: string[] = [];
+    // A good mirror, too, may be slow where the machine is busy.
+    const stallMs = behaviour === 'silent' || behaviour === 'stall' ? 500 : 10_000;
     const bytes = await fetchVerified(file, {
       mirrors: urls(behaviour, 'good'),
-      stallMs: 100,
+      stallMs,
       log: (line) => log.push(line),
     });
     expect(Buffer.compare(bytes, raw)).toBe(0);
     expect(mirror.asked).toEqual([`/${behaviour}/${file.name}.gz`, `/good/${file.name}.gz`]);
     expect(log[1]).toMatch(`Download failed: ${mirror.url(behaviour)}${file.name}.gz: `);
-    expect(await reasons(fetchVerified(file, { mirrors: urls(behaviour), stallMs: 100 }))).toEqual([
+    expect(await reasons(fetchVerified(file, { mirrors: urls(behaviour), stallMs }))).toEqual([
       expect.stringMatching(reason),
     ]);
   });
@@ -102,14 +105,14 @@ describe('fetchVerified', () => {
         if (sent < packed.length) return;
         clearInterval(timer);
         response.end();
-      }, 40);
+      }, 200);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
-    // 8 pieces, 40 ms apart: 320 ms in all, with a limit of 200 ms between two of them.
+    // 8 pieces, 200 ms apart: 1600 ms in all, with a limit of 1200 ms between two of them.
     const mirrors = [`http://127.0.0.1:${address.port}`];
-    await expect(fetchVerified(file, { mirrors, stallMs: 200 })).resolves.toHaveLength(raw.length);
+    await expect(fetchVerified(file, { mirrors, stallMs: 1200 })).resolves.toHaveLength(raw.length);
     server.close();
     server.closeAllConnections();
   });
@@ -150,8 +153,10 @@ describe('fetchVerified', () => {
         mirrors: urls(behaviour, 'good'),
         signal: controller.signal,
       });
-      setTimeout(() => controller.abort(reason), 50);
-      await expect(downloading).rejects.toBe(reason);
+      const ended = expect(downloading).rejects.toBe(reason);
+      while (mirror.asked.length === 0) await pause(5);
+      controller.abort(reason);
+      await ended;
       expect(mirror.asked).toHaveLength(1);
     },
   );
@@ -167,9 +172,7 @@ describe('fetchVerified', () => {
   test('answers that are not read to the end are broken off', async () => {
     const mirrors = urls('stall', 'flood', 'silent');
     await reasons(fetchVerified(file, { mirrors, stallMs: 50 }));
-    for (let i = 0; i < 50 && mirror.unfinished() > 0; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    for (let i = 0; i < 500 && mirror.unfinished() > 0; i++) await pause(20);
     expect(mirror.unfinished()).toBe(0);
   });
 });
