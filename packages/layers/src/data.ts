@@ -132,10 +132,9 @@ export function prepareSamples(
 
 function rejectNaN(who: string, y: Tensor): void {
   const values = y.toTypedArray();
-  let at = -1;
-  for (let i = 0; i < values.length && at < 0; i++) if (values[i] !== values[i]) at = i;
-  if (at >= 0) {
-    const sample = Math.floor(at / (values.length / y.shape[0]));
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === values[i]) continue;
+    const sample = Math.floor(i / (values.length / y.shape[0]));
     throw new ValueError(
       `${who}: y is NaN at sample ${sample}; remove or replace missing targets.`,
     );

@@ -37,12 +37,13 @@ export { MeanMetric, type ConfusionOptions, type Metric, type MetricOptions } fr
 function argmax(n: number, data: TypedArray, offset: number): number {
   let best = 0;
   let greatest = data[offset];
-  // Once it is a NaN no other number takes its place.
-  for (let i = 1; i < n && greatest === greatest; i++) {
+  if (greatest !== greatest) return 0;
+  for (let i = 1; i < n; i++) {
     const v = data[offset + i];
     if (v <= greatest) continue;
     best = i;
     greatest = v;
+    if (v !== v) break;
   }
   return best;
 }

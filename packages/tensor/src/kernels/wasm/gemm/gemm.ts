@@ -23,7 +23,7 @@ const MC = 120;
 const NC = 512;
 const KC = 400;
 
-/** Elements of a block where nothing is packed: all rows of A and one tile's columns of B stay in the first cache. */
+/** Elements (26 KiB) of a block where nothing is packed: all rows of A and one tile's columns of B stay in the first cache. */
 const IN_PLACE_BLOCK = 6656;
 
 /**
