@@ -1,6 +1,6 @@
 /**
- * What differs between Node and browsers: how many cores there are, how a worker is started, and how memory is copied. Node's
- * modules are asked for at run time, so that bundlers for browsers need not know them.
+ * What differs between Node and browsers: how many cores there are, how a worker is started, how memory is copied, and how
+ * much of it there may be. Node's modules are asked for at run time, so that bundlers for browsers need not know them.
  */
 import type { TypedArray } from './dtype.js';
 
@@ -29,7 +29,7 @@ interface AnyWorker {
   terminate(): unknown;
 }
 
-/** What is used of Node's `worker_threads`, `os` and `buffer`. */
+/** What is used of Node's modules. */
 interface NodeModules {
   worker_threads: {
     Worker: new (
@@ -42,6 +42,7 @@ interface NodeModules {
     };
   };
   os: { availableParallelism(): number };
+  v8: { getHeapStatistics(): { heap_size_limit: number } };
   buffer: {
     Buffer: {
       from(
@@ -66,6 +67,11 @@ export function hardwareThreads(): number {
   const os = nodeModule('os');
   if (os !== null) return os.availableParallelism();
   return typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1;
+}
+
+/** How many bytes JavaScript's objects may take; 4 GiB, as V8 has it, where nobody tells. */
+export function objectsLimit(): number {
+  return nodeModule('v8')?.getHeapStatistics().heap_size_limit ?? 2 ** 32;
 }
 
 /** What a worker does with its task. A failure in its part is told in memory: the main thread waits and reads no messages. */

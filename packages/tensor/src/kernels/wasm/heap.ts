@@ -4,6 +4,7 @@
  */
 import { ValueError } from '../../errors.js';
 import { ARRAY_TYPES, type DType, type TypedArray } from '../../dtype.js';
+import { objectsLimit } from '../../platform.js';
 
 const PAGE_BYTES = 65536;
 /** What systems give memory in: 4 KiB, or a multiple of it. */
@@ -217,9 +218,13 @@ function untouchedBuffer(bytes: number): ArrayBuffer | null {
   }
 }
 
-/** Has the garbage collector look through everything now: V8 does after less than 4 GiB of buffers (measured on V8 11 to 13). */
+/**
+ * Has the garbage collector look through everything now. V8 does when there are more new buffers than half of what its own heap may
+ * take (measured on V8 11 to 13, with heaps of 0.5 to 40 GB).
+ */
 function provokeCollection(): void {
-  for (let i = 0; i < 64; i++) untouchedBuffer(64 * 2 ** 20);
+  const step = 64 * 2 ** 20;
+  for (let bytes = 0; bytes < objectsLimit(); bytes += step) untouchedBuffer(step);
 }
 
 function mebibytes(bytes: number): string {
