@@ -39,7 +39,7 @@ export class Heap {
   private end: number;
   private readonly finalizer = new FinalizationRegistry<Block>((block) => this.release(block));
   private readonly counterweights = new WeakMap<object, ArrayBuffer>();
-  /** The owners of what is heavy. */
+  /** The owners of heavy blocks, to see whether they are gone. */
   private readonly heavy = new Map<Block, WeakRef<object>>();
   private readonly grown: (() => void)[] = [];
   private used = 0;
@@ -198,7 +198,7 @@ export class Heap {
   }
 }
 
-/** From this size on the owner of a block has a counterweight: memory that is none but in the garbage collector's books. */
+/** From this size on a block is heavy: its owner has a counterweight, memory that is none but in the garbage collector's books. */
 const HEAVY_BYTES = 1 << 20;
 
 /**
@@ -223,8 +223,9 @@ function untouchedBuffer(bytes: number): ArrayBuffer | null {
  * take (measured on V8 11 to 13, with heaps of 0.5 to 40 GB).
  */
 function provokeCollection(): void {
+  const limit = objectsLimit();
   const step = 64 * 2 ** 20;
-  for (let bytes = 0; bytes < objectsLimit(); bytes += step) untouchedBuffer(step);
+  for (let bytes = 0; bytes < limit; bytes += step) untouchedBuffer(step);
 }
 
 function mebibytes(bytes: number): string {

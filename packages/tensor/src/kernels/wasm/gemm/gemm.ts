@@ -152,7 +152,7 @@ const isSmall = ({ m, n }: SingleProduct): boolean =>
 function blockOfK(product: SingleProduct): number {
   const { m, k } = product;
   const most = isSmall(product) ? Math.floor(IN_PLACE_BLOCK / (m + IN_PLACE_COLUMNS)) : KC;
-  return Math.ceil(k / Math.ceil(k / Math.min(most, KC)));
+  return Math.ceil(k / Math.ceil(k / most));
 }
 
 function blocksFor(product: Product, bytes: number, context: LoweringContext): Blocks {
