@@ -1,6 +1,7 @@
 /** What backward does to leaves and graphs: the rules are PyTorch's, as its documentation of autograd gives them. */
 import { arange, ones, ops as tensorOps, tensor, zeros } from '@tapegrad/tensor';
 import { GradientError, Variable, gradients, noGrad, ops, variable } from '@tapegrad/autograd';
+import { collect } from '../support/gc.js';
 
 describe('gradients arrive at leaves', () => {
   test('that ask for one, and nowhere else', () => {
@@ -267,7 +268,6 @@ describe('a graph is freed by backward', () => {
   });
 
   test('and gives its memory back, leaves apart, as soon as it is let go', async () => {
-    const collect = await garbageCollector();
     const x = variable(ones([1000]));
     const { result, inner } = (() => {
       // relu keeps its output and exp its own; what add gave is kept by nobody.
@@ -284,18 +284,6 @@ describe('a graph is freed by backward', () => {
     expect(result.item()).toBeGreaterThan(0);
   });
 });
-
-/** Runs V8's collector after the current turn, in which weak references are still held. */
-async function garbageCollector(): Promise<() => Promise<void>> {
-  const { setFlagsFromString } = await import('node:v8');
-  const { runInNewContext } = await import('node:vm');
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  return async () => {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    gc();
-  };
-}
 
 describe('gradients of tensors without elements', () => {
   const empty = (...shape: number[]): Variable => variable(zeros(shape));

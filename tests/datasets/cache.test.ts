@@ -12,6 +12,7 @@ import {
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -41,7 +42,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const urls = (...behaviours: Behaviour[]): string[] => behaviours.map((name) => mirror.url(name));
 const reasons = async (downloading: Promise<unknown>): Promise<string[]> => {
   const error: unknown = await downloading.catch((thrown: unknown) => thrown);

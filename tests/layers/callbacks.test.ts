@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   CSVLogger,
   Callback,
@@ -439,31 +440,30 @@ describe('callbacks of fit', () => {
 
   test('are called in order, each waited for, with what they are due', async () => {
     const calls: string[] = [];
-    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
     const text = (logs: Logs): string => Object.keys(logs).join('+');
     class Slow extends Callback {
       override async onTrainBegin({ epochs, batchesPerEpoch }: TrainContext): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`train: ${epochs} epochs of ${batchesPerEpoch}`);
       }
       override async onEpochBegin(epoch: number): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`epoch ${epoch}`);
       }
       override async onBatchBegin(batch: number): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`batch ${batch}`);
       }
       override async onBatchEnd(batch: number, logs: Logs): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`batch ${batch} ended: ${text(logs)}`);
       }
       override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`epoch ${epoch} ended: ${text(logs)}`);
       }
       override async onTrainEnd(logs: Logs): Promise<void> {
-        await pause();
+        await pause(1);
         calls.push(`train ended: ${text(logs)}`);
       }
     }

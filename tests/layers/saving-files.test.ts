@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, symlink, writeFile, lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Dense, FileError, ModelCheckpoint, Sequential, loadModel } from '@tapegrad/layers';
@@ -132,7 +133,7 @@ describe('a process killed while it saves', () => {
       while (values.size < 5 && child.exitCode === null) {
         const bytes = await readFile(path).catch(() => null);
         if (bytes !== null) values.add(wholeValue(bytes));
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await pause(2);
       }
     } finally {
       child.kill('SIGKILL');

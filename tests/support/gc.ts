@@ -1,4 +1,5 @@
 /** The garbage collector, on demand. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -14,7 +15,7 @@ export async function collectUntil(happened: () => boolean): Promise<void> {
   const start = performance.now();
   for (let pause = 1; performance.now() - start < PATIENCE_MS; pause = Math.min(2 * pause, 200)) {
     gc();
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await sleep(pause);
     if (happened()) return;
   }
   throw new Error('what should have been collected is still there');

@@ -1,4 +1,5 @@
 /** Programs of one's own for tests, on a machine of their own. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Tensor, type TensorType } from '@tapegrad/tensor';
 import { i32 } from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
 import { command, kernel } from '../../packages/tensor/src/kernels/wasm/kernel.js';
@@ -58,7 +59,7 @@ export async function threadsTogether({ machine, team }: Engine, threads: number
     const { from, to } = writeCommands(machine, [command(meet, { count: address }, { parallel: true })], list.address); // prettier-ignore
     if (team.active() === threads) machine.exports.execute(from, to, threads);
     if (words[0] === threads && words[2] === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
   throw new Error(`${threads} threads have not met`);
 }

@@ -1,4 +1,5 @@
 /** The memory of the kernels: giving away, taking back, joining, growing, and the end of it. */
+import { setImmediate as endOfJob } from 'node:timers/promises';
 import {
   Heap,
   MAXIMUM_PAGES,
@@ -9,9 +10,6 @@ import { collect, collectUntil } from '../support/gc.js';
 import { Numbers } from '../support/numbers.js';
 
 const PAGE = 65536;
-
-/** What a job has made or looked at stays until its end. */
-const endOfJob = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function heapOf(
   { initial = 1, maximum = 64, shared = false } = {},
@@ -173,6 +171,7 @@ test('owners that nobody holds make room when the memory is full', async () => {
   };
   for (let i = 0; i < 200; i++) {
     allocate(i % 10 === 0);
+    // What a job has made or looked at stays until its end.
     await endOfJob();
   }
   expect(new Set(held.map(({ address }) => address)).size).toBe(20);

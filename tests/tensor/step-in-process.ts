@@ -3,6 +3,7 @@
  * threads to set before each round of training, how many milliseconds to wait in each, and whether workers are a browser's.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   getBackend,
   getThreads,
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
     const large = generator.normal([150, 220]);
     losses.push(model.trainOnBatch(x, y).loss);
     // Workers start meanwhile.
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (wait > 0) await pause(wait);
     losses.push(model.trainOnBatch(x, y).loss);
     hash.update(
       Buffer.from(ops.matmul(large, large, { transposeB: true }).toTypedArray().slice().buffer),

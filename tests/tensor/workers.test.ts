@@ -1,4 +1,5 @@
 /** Workers of a browser, and workers that end or fail before they are told to. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { WorkerError, setThreads } from '@tapegrad/tensor';
 import { i32, memory } from '../../packages/tensor/src/kernels/wasm/assembler/instructions.js';
@@ -11,8 +12,6 @@ import { pretendBrowser } from '../support/web-workers.js';
 
 // Threads start, and machines may be busy.
 jest.setTimeout(120_000);
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits until it is true. @throws when it is not after ten seconds */
 async function until(what: string, isTrue: () => boolean): Promise<void> {
