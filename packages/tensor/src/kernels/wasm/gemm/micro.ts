@@ -166,8 +166,8 @@ type TileOperands = Readonly<
   Record<'a' | 'aStep' | 'b' | 'bStep' | 'c' | 'cStep' | 'k' | 'accumulate', Local<'i32'>>
 >;
 
-/** Steps of k in one round of a tile's loop. */
-const UNROLL = 4;
+/** Steps of k in one round of a tile's loop: of that of blocked products, where most of the time goes, and of the others. */
+const UNROLL = { packed: 8, anywhere: 4 } as const;
 
 /**
  * `left` steps (not 0), several in a round of the loop, since V8 looks at the stack's limit in each round: for tiles that gives a tenth.
@@ -254,7 +254,8 @@ function emitTile(
   // A first step before the loop, so that sums are not constants there, gives a tenth.
   step(0);
   advance(1);
-  f.if(k, () => inRounds(f, k, UNROLL, step, () => advance(UNROLL)));
+  const unroll = UNROLL[ofB];
+  f.if(k, () => inRounds(f, k, unroll, step, () => advance(unroll)));
   f.if(accumulate, () => {
     eachOfC((sum, offset) => f.set(sum, format.add(v128.load(row, offset), sum)));
   });
